@@ -1,0 +1,74 @@
+package picloud
+
+import (
+	"context"
+	"time"
+)
+
+// Resolution of a dead letter; "" = unresolved.
+type Resolution string
+
+// The resolutions.
+const (
+	Unresolved      Resolution = ""
+	Replayed        Resolution = "replayed"
+	Ignored         Resolution = "ignored"
+	HandledByScript Resolution = "handled_by_script"
+	HandlerFailed   Resolution = "handler_failed"
+)
+
+// DeadLetter is what an exhausted Execution leaves.
+type DeadLetter struct {
+	ID                string
+	AppID             string
+	ExecutionID       string
+	Script            string
+	Version           int
+	TriggerID         string
+	Trigger           string
+	Kind              Kind
+	Reason            Reason
+	Error             ScriptError
+	Event             Event
+	Attempts          int
+	Depth             int
+	RootID            string
+	Fingerprint       string
+	Principal         string
+	Resolution        Resolution
+	ResolvedAt        time.Time // zero while unresolved
+	ResolvedBy        string
+	Note              string
+	ReplayExecutionID string
+	CreatedAt         time.Time
+}
+
+// DeadLetterFilter narrows a list of dead letters; zero fields = any.
+type DeadLetterFilter struct {
+	Resolution  *Resolution // nil = any
+	Script      string
+	Trigger     string // id or name
+	Reason      Reason
+	Fingerprint string
+}
+
+// Replay says how a dead letter is replayed.
+type Replay struct {
+	Data      []byte // JSON that replaces the event's data; nil = as it was
+	Version   int    // 0 = the active version
+	Again     bool   // also when it was replayed before
+	Principal string // who asks
+}
+
+// DeadLetters keeps the dead letters. Every method with an id gives NotFound "dead_letter_not_found".
+type DeadLetters interface {
+	DeadLetter(ctx context.Context, appID, id string) (DeadLetter, error)
+	// ListDeadLetters gives the letters, newest first.
+	ListDeadLetters(ctx context.Context, appID string, filter DeadLetterFilter, page Page) (List[DeadLetter], error)
+	CountUnresolved(ctx context.Context, appID string) (int64, error)
+	// ReplayDeadLetter marks the letter replayed and enqueues its firing as a new execution, in one transaction, and gives the new execution's id.
+	// Conflict "already_resolved"; NotFound "version_not_found"; Conflict "script_missing" when the script is gone.
+	ReplayDeadLetter(ctx context.Context, appID, id string, r Replay) (executionID string, err error)
+	// IgnoreDeadLetter marks the letter ignored. Conflict "already_resolved".
+	IgnoreDeadLetter(ctx context.Context, appID, id, note, principal string) (DeadLetter, error)
+}

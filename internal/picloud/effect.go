@@ -1,0 +1,40 @@
+package picloud
+
+import "encoding/json"
+
+// EffectType says what an effect does.
+type EffectType string
+
+// The types of effects.
+const (
+	EffectKVSet    EffectType = "kv.set"
+	EffectKVDelete EffectType = "kv.delete"
+)
+
+// Effect is one change that a run asked for. Effects are buffered during the run and committed in its order, in one transaction with the
+// execution's row.
+type Effect struct {
+	Type       EffectType      `json:"type"`
+	Collection string          `json:"collection,omitempty"`
+	Key        string          `json:"key,omitempty"`
+	Value      json.RawMessage `json:"value,omitempty"`
+}
+
+// ReadSet is what a run read: the commit finds it unchanged, or the script is run again.
+type ReadSet struct {
+	Keys  []KeyRead
+	Lists []ListRead
+}
+
+// KeyRead is one key that was read, with the version seen; 0 = it was not there.
+type KeyRead struct {
+	Collection, Key string
+	Version         int64
+}
+
+// ListRead is one list that was read: the same question must give the same keys with the same versions.
+type ListRead struct {
+	Collection, Prefix string
+	Page               Page
+	Seen               []KeyRead
+}

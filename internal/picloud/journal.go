@@ -1,0 +1,106 @@
+package picloud
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrReadSetChanged says that a key or list that a run read has changed before its commit: the script must be run again.
+var ErrReadSetChanged = errors.New("read set changed")
+
+// ErrScriptMissing says that the script or the version that a firing names is gone.
+var ErrScriptMissing = errors.New("script or version is gone")
+
+// Opened is what an attempt needs, read in one round trip.
+type Opened struct {
+	Event     Event
+	Program   Program
+	Limits    Limits
+	Committed *Committed // the execution is over already: answer with this and run nothing
+}
+
+// Commit is what one attempt ended with.
+type Commit struct {
+	Status    Status // StatusSucceeded, or StatusFailed where a caller waits for the error
+	Outcome   Outcome
+	Attempt   int
+	StartedAt time.Time // of the first attempt
+}
+
+// Committed is the stored end of an execution.
+type Committed struct {
+	Status Status       `json:"status"`
+	Result *Result      `json:"result,omitempty"`
+	Error  *ScriptError `json:"error,omitempty"`
+}
+
+// Journal is the record of executions as the attempts write it. Every method may be repeated: the second call changes nothing and answers as the first.
+type Journal interface {
+	// OpenExecution reads what an attempt of f needs. ErrScriptMissing when its script is gone.
+	OpenExecution(ctx context.Context, f Firing) (Opened, error)
+	// CommitExecution is the commit point of an execution: in one transaction it checks the read set, writes the effects and the outbox rows of the
+	// triggers that they match, and the execution's own row. ErrReadSetChanged writes nothing. When the execution is committed already
+	// (by a run whose completion was lost), it writes nothing and gives the stored end.
+	CommitExecution(ctx context.Context, f Firing, c Commit) (Committed, error)
+	// RecordAttempt keeps a failed attempt.
+	RecordAttempt(ctx context.Context, f Firing, a Attempt) error
+	// BuryExecution ends an exhausted or refused execution: its row with StatusDeadLettered and its dead letter, in one transaction; gives the letter's id.
+	BuryExecution(ctx context.Context, f Firing, e ScriptError, attempts int, startedAt time.Time) (deadLetterID string, err error)
+	// CancelExecution ends a canceled execution: its row with StatusCanceled.
+	CancelExecution(ctx context.Context, f Firing, startedAt time.Time) error
+	// RecordAbandoned keeps a finished execution whose caller was gone.
+	RecordAbandoned(ctx context.Context, f Firing, c Committed) error
+}
+
+// Dispatching is the outbox as the dispatcher works it.
+type Dispatching interface {
+	// ClaimDue leases up to limit due firings, oldest first, skipping those that another dispatcher is claiming: they come due again when
+	// the lease ends. Version, Retry, MaxDepth and Wall are filled in from the present state of script, trigger and instance.
+	ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]Firing, error)
+	// DeleteFirings removes firings whose workflows are started.
+	DeleteFirings(ctx context.Context, executionIDs []string) error
+	// RescheduleFirings makes claimed firings due again after delay.
+	RescheduleFirings(ctx context.Context, executionIDs []string, delay time.Duration) error
+	// NextDue gives the time until the earliest row comes due (0 = now); ok is false when the outbox is empty.
+	NextDue(ctx context.Context) (in time.Duration, ok bool, err error)
+	// Listen calls wake for every notification of new rows until ctx ends or the connection fails. It calls wake once when it listens.
+	Listen(ctx context.Context, wake func()) error
+}
+
+// Delivery is how a waiting caller learns of the end of its execution: it is sent the moment that the end is committed.
+type Delivery = Committed
+
+// DeliveryResult says what became of a delivery.
+type DeliveryResult uint8
+
+// What may become of a delivery.
+const (
+	Delivered          DeliveryResult = iota
+	CallerGone                        // the inbox was this process's and is closed: the execution is abandoned
+	DeliveredElsewhere                // another process's inbox: the workflow's result reaches it
+)
+
+// Inbox is where callers of this process wait for the end of their executions (MISSION: the reply inbox).
+type Inbox interface {
+	// Open makes an inbox for one execution; address is the Firing's ReplyTo. The channel gets one Delivery at most. Done must be called when the caller stops waiting.
+	Open(executionID string) (address string, delivery <-chan Delivery, done func())
+	// Deliver hands over the end of the execution whose ReplyTo is address.
+	Deliver(address, executionID string, d Delivery) DeliveryResult
+}
+
+// Endpoint is a script as ingress needs it, read in one round trip.
+type Endpoint struct {
+	App      App
+	ScriptID string
+	Script   string
+	Version  int // the active one
+	Limits   Limits
+	Triggers []Trigger // enabled http triggers of the script
+}
+
+// Endpoints finds scripts by their addresses.
+type Endpoints interface {
+	// Endpoint gives NotFound "app_not_found" or "script_not_found".
+	Endpoint(ctx context.Context, appSlug, script string) (Endpoint, error)
+}

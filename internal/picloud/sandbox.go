@@ -1,0 +1,43 @@
+package picloud
+
+import (
+	"context"
+	"time"
+)
+
+// Run is one attempt as the sandbox sees it.
+type Run struct {
+	ExecutionID string
+	AppID       string
+	App         string
+	Script      string
+	Version     int
+	Program     Program
+	Limits      Limits
+	Event       Event
+	Attempt     int
+	DryRun      bool
+}
+
+// Outcome is what came of a run. Failure is set when the script failed; then Result and Effects mean nothing.
+type Outcome struct {
+	Result  Result
+	Failure *ScriptError
+	Effects []Effect
+	Reads   ReadSet
+	Logs    []LogLine
+	Usage   Usage
+}
+
+// Usage is what a run took.
+type Usage struct {
+	Wall      time.Duration
+	CPU       time.Duration
+	HostCalls int
+}
+
+// Sandbox runs untrusted code outside the server process.
+type Sandbox interface {
+	// Run runs one attempt. What goes wrong in the script is the Outcome's Failure; an error is a fault of the platform, or ctx's.
+	Run(ctx context.Context, run Run) (Outcome, error)
+}

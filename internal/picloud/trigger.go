@@ -1,0 +1,102 @@
+package picloud
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Kind is the kind of event source: the first word of an event's life.
+type Kind string
+
+// The kinds of events. KindInvoke is a direct call of a script's endpoint or of its invoke address, without a trigger.
+const (
+	KindHTTP Kind = "http"
+	KindKV   Kind = "kv"
+)
+
+// Kinds are the kinds a trigger can be registered for.
+var Kinds = []Kind{KindHTTP, KindKV}
+
+// Trigger says which events of an app fire which script, and as whom.
+type Trigger struct {
+	ID                    string
+	AppID                 string
+	Name                  string
+	Kind                  Kind
+	Script                string // name of the script
+	Enabled               bool
+	HTTP                  *HTTPConfig  // set for KindHTTP
+	KV                    *KVConfig    // set for KindKV
+	Retry                 *RetryPolicy // nil = the instance's defaults
+	RegisteredByPrincipal string
+	CreatedAt             time.Time
+	UpdatedAt             time.Time
+}
+
+// HTTPMode says whether the caller waits for the script's answer.
+type HTTPMode string
+
+// The modes.
+const (
+	HTTPSync  HTTPMode = "sync"
+	HTTPAsync HTTPMode = "async"
+)
+
+// HTTPConfig is the config of an http trigger. It changes how /run/{app}/{script} serves the requests that it matches.
+type HTTPConfig struct {
+	Methods []string `json:"methods,omitempty"` // upper case; empty = all
+	Path    string   `json:"path,omitempty"`    // the path below the endpoint, "" = all
+	Mode    HTTPMode `json:"mode"`
+	Auth    string   `json:"auth"` // "key"
+}
+
+// The operations on a key.
+const (
+	KVCreated = "created"
+	KVUpdated = "updated"
+	KVDeleted = "deleted"
+)
+
+// KVConfig is the config of a kv trigger: changes of the keys of the collections that it matches.
+type KVConfig struct {
+	Collection Glob     `json:"collection"`
+	Operations []string `json:"operations,omitempty"` // of created, updated, deleted; empty = all
+	Key        Glob     `json:"key,omitempty"`        // "" = all
+}
+
+// Check says what is wrong with the config; fields are named "config.<field>".
+func (c KVConfig) Check() error {
+	if err := CheckGlob("config.collection", string(c.Collection)); err != nil {
+		return err
+	}
+	if c.Key != "" {
+		if err := CheckGlob("config.key", string(c.Key)); err != nil {
+			return err
+		}
+	}
+	for _, op := range c.Operations {
+		if !slices.Contains([]string{KVCreated, KVUpdated, KVDeleted}, op) {
+			return InvalidField("config.operations", "%q is no operation: created, updated or deleted", op)
+		}
+	}
+	return nil
+}
+
+// TriggerFilter narrows a list of triggers; "" = any.
+type TriggerFilter struct {
+	Kind   Kind
+	Script string
+}
+
+// Triggers keeps the triggers. Every method gives NotFound "trigger_not_found" for an unknown id.
+type Triggers interface {
+	// CreateTrigger stores t (ID and times are given by the store). Conflict "trigger_exists" if the name is taken; Invalid on
+	// "script" if there is no such script.
+	CreateTrigger(ctx context.Context, t Trigger) (Trigger, error)
+	Trigger(ctx context.Context, appID, id string) (Trigger, error)
+	ListTriggers(ctx context.Context, appID string, filter TriggerFilter, page Page) (List[Trigger], error)
+	// UpdateTrigger replaces all that may change: name, script, enabled, config and retry. The kind stays.
+	UpdateTrigger(ctx context.Context, t Trigger) (Trigger, error)
+	DeleteTrigger(ctx context.Context, appID, id string) error
+}
