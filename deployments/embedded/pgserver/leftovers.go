@@ -87,8 +87,8 @@ func postmasterPID(dataDir string) int {
 	return pid
 }
 
-// dropFalsePIDFile removes a postmaster.pid whose number has gone to an unrelated process: PostgreSQL would take that for
-// a live server and refuse. One whose number is free PostgreSQL replaces itself. Only called when no process works in dataDir.
+// dropFalsePIDFile removes a postmaster.pid whose number belongs to an unrelated process, or to a dead one that nobody has
+// collected: PostgreSQL would take that for a live server and refuse. One whose number is free PostgreSQL replaces itself. Only called when no process works in dataDir.
 func dropFalsePIDFile(dataDir string, pid int, log logrus.FieldLogger) error {
 	if _, err := os.Stat("/proc/self"); pid == 0 || err != nil {
 		return nil
@@ -96,7 +96,7 @@ func dropFalsePIDFile(dataDir string, pid int, log logrus.FieldLogger) error {
 	if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid))); err != nil {
 		return nil
 	}
-	log.WithField("pid", pid).Info("removing the stale postmaster.pid: its number belongs to another program now")
+	log.WithField("pid", pid).Info("removing the stale postmaster.pid: no server runs under that number")
 	if err := os.Remove(filepath.Join(dataDir, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove stale postmaster.pid: %w", err)
 	}
