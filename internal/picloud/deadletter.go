@@ -22,6 +22,7 @@ type DeadLetter struct {
 	ID                string
 	AppID             string
 	ExecutionID       string
+	ScriptID          string
 	Script            string
 	Version           int
 	TriggerID         string

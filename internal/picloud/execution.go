@@ -151,3 +151,12 @@ type Outbox interface {
 	// Enqueue stores the event and the firing; when it returns, the firing is durable.
 	Enqueue(ctx context.Context, f Firing, e Event) error
 }
+
+// AbandonedExecution is the forensic record of an execution that ended when its caller was gone.
+type AbandonedExecution struct {
+	ExecutionID string
+	Script      string
+	Trigger     string
+	Committed   Committed
+	AbandonedAt time.Time
+}

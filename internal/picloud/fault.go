@@ -1,7 +1,10 @@
 package picloud
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -38,3 +41,17 @@ const (
 	MaxErrorMessage = 8 << 10
 	MaxErrorStack   = 16 << 10
 )
+
+// Fingerprint groups failures of one cause: script, reason, error class and the top frame in the user's code; without a stack the message stands in
+// for the frame. Hex, 16 characters.
+func (e *ScriptError) Fingerprint(script string) string {
+	where := e.Message
+	for line := range strings.Lines(e.Stack) {
+		if frame, ok := strings.CutPrefix(strings.TrimSpace(line), "at "); ok {
+			where = frame
+			break
+		}
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{script, string(e.Reason), e.Type, where}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// DeadLetter implements picloud.DeadLetters.
+func (s *Store) DeadLetter(ctx context.Context, appID, id string) (picloud.DeadLetter, error) {
+	if !isID(id) {
+		return picloud.DeadLetter{}, picloud.NotFoundError("dead_letter", id)
+	}
+	row, err := s.queries.DeadLetterGet(ctx, appID, id)
+	if isMissing(err) {
+		return picloud.DeadLetter{}, picloud.NotFoundError("dead_letter", id)
+	}
+	if err != nil {
+		return picloud.DeadLetter{}, fmt.Errorf("get dead letter: %w", err)
+	}
+	return toDeadLetter(row)
+}
+
+// ListDeadLetters implements picloud.DeadLetters.
+func (s *Store) ListDeadLetters(ctx context.Context, appID string, filter picloud.DeadLetterFilter, page picloud.Page) (picloud.List[picloud.DeadLetter], error) {
+	var none picloud.List[picloud.DeadLetter]
+	if err := checkCursor(page.Cursor); err != nil {
+		return none, err
+	}
+	params := sqlc.DeadLetterListParams{
+		AppID: appID, Before: optional(page.Cursor), Script: filter.Script, Trigger: filter.Trigger, Reason: string(filter.Reason),
+		Fingerprint: filter.Fingerprint, Max: size(page),
+	}
+	if r := filter.Resolution; r != nil {
+		params.Unresolved, params.Resolution = *r == picloud.Unresolved, string(*r)
+	}
+	rows, err := s.queries.DeadLetterList(ctx, params)
+	if err != nil {
+		return none, fmt.Errorf("list dead letters: %w", err)
+	}
+	items := make([]picloud.DeadLetter, len(rows))
+	for i, r := range rows {
+		if items[i], err = toDeadLetter(r); err != nil {
+			return none, err
+		}
+	}
+	return cut(items, bounded(page), func(d picloud.DeadLetter) string { return d.ID }), nil
+}
+
+// CountUnresolved implements picloud.DeadLetters.
+func (s *Store) CountUnresolved(ctx context.Context, appID string) (int64, error) {
+	n, err := s.queries.DeadLetterCountUnresolved(ctx, appID)
+	if err != nil {
+		return 0, fmt.Errorf("count dead letters: %w", err)
+	}
+	return n, nil
+}
+
+// ReplayDeadLetter implements picloud.DeadLetters. The letter's row is locked, so that two replays of it cannot both start.
+func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r picloud.Replay) (string, error) {
+	executionID := newID()
+	err := s.inTx(ctx, func(q *sqlc.Queries) error {
+		letter, err := lockLetter(ctx, q, appID, id)
+		if err != nil {
+			return err
+		}
+		if letter.Resolution != picloud.Unresolved && (letter.Resolution != picloud.Replayed || !r.Again) {
+			return alreadyResolved(letter)
+		}
+		f, e, err := replayOf(ctx, q, letter, r, executionID)
+		if err != nil {
+			return err
+		}
+		if err := insertEvent(ctx, q, appID, e); err != nil {
+			return err
+		}
+		if err := insertFiring(ctx, q, f); err != nil {
+			return err
+		}
+		return resolve(ctx, q, letter.ID, picloud.Replayed, r.Principal, letter.Note, executionID)
+	})
+	if err != nil {
+		return "", err
+	}
+	s.notifier.notify()
+	return executionID, nil
+}
+
+// replayOf gives the firing and the event of a letter's replay: the letter's own event under a new id, in the same tree.
+func replayOf(ctx context.Context, q *sqlc.Queries, letter picloud.DeadLetter, r picloud.Replay, executionID string) (picloud.Firing, picloud.Event, error) {
+	script, err := q.DeadLetterScript(ctx, int32(r.Version), letter.AppID, letter.ScriptID, letter.Script) //nolint:gosec // a version that is too large is none
+	if isMissing(err) {
+		return picloud.Firing{}, picloud.Event{}, picloud.Errorf(picloud.Conflict, "script_missing", "the script %q is gone: upload it again, then replay", letter.Script)
+	}
+	if err != nil {
+		return picloud.Firing{}, picloud.Event{}, fmt.Errorf("find script of dead letter: %w", err)
+	}
+	if r.Version != 0 && !script.HasVersion {
+		return picloud.Firing{}, picloud.Event{}, picloud.NotFoundError("version", strconv.Itoa(r.Version))
+	}
+	e := letter.Event
+	e.ID, e.Time, e.ReplayOf = newID(), time.Now().UTC(), letter.ID
+	if r.Data != nil {
+		e.Data = r.Data
+	}
+	return picloud.Firing{
+		ExecutionID: executionID, AppID: letter.AppID, ScriptID: script.ID, Version: r.Version, TriggerID: letter.TriggerID,
+		Kind: letter.Kind, EventID: e.ID, What: "replay of " + letter.ID, RootID: letter.RootID, ParentID: e.ParentID, Depth: letter.Depth,
+		ReplayOf: letter.ID, Principal: letter.Principal,
+	}, e, nil
+}
+
+// IgnoreDeadLetter implements picloud.DeadLetters.
+func (s *Store) IgnoreDeadLetter(ctx context.Context, appID, id, note, principal string) (picloud.DeadLetter, error) {
+	err := s.inTx(ctx, func(q *sqlc.Queries) error {
+		letter, err := lockLetter(ctx, q, appID, id)
+		if err != nil {
+			return err
+		}
+		if letter.Resolution != picloud.Unresolved {
+			return alreadyResolved(letter)
+		}
+		return resolve(ctx, q, letter.ID, picloud.Ignored, principal, note, "")
+	})
+	if err != nil {
+		return picloud.DeadLetter{}, err
+	}
+	return s.DeadLetter(ctx, appID, id)
+}
+
+// lockLetter gives a letter and keeps others from resolving it until the transaction ends.
+func lockLetter(ctx context.Context, q *sqlc.Queries, appID, id string) (picloud.DeadLetter, error) {
+	if !isID(id) {
+		return picloud.DeadLetter{}, picloud.NotFoundError("dead_letter", id)
+	}
+	row, err := q.DeadLetterLock(ctx, appID, id)
+	if isMissing(err) {
+		return picloud.DeadLetter{}, picloud.NotFoundError("dead_letter", id)
+	}
+	if err != nil {
+		return picloud.DeadLetter{}, fmt.Errorf("lock dead letter: %w", err)
+	}
+	return toDeadLetter(row)
+}
+
+func alreadyResolved(letter picloud.DeadLetter) error {
+	return picloud.Errorf(picloud.Conflict, "already_resolved", "the dead letter is resolved: %s by %s at %s",
+		letter.Resolution, letter.ResolvedBy, letter.ResolvedAt.Format(time.RFC3339))
+}
+
+func resolve(ctx context.Context, q *sqlc.Queries, id string, resolution picloud.Resolution, principal, note, executionID string) error {
+	_, err := q.DeadLetterResolve(ctx, sqlc.DeadLetterResolveParams{
+		ID: id, Resolution: optional(string(resolution)), ResolvedBy: optional(principal), Note: optional(note), ReplayExecutionID: optional(executionID),
+	})
+	if err != nil {
+		return fmt.Errorf("resolve dead letter: %w", err)
+	}
+	return nil
+}
+
+func toDeadLetter(r sqlc.DeadLetter) (picloud.DeadLetter, error) {
+	failure, err := decode[picloud.ScriptError](r.Error)
+	if err != nil {
+		return picloud.DeadLetter{}, err
+	}
+	event, err := decode[picloud.Event](r.Event)
+	if err != nil {
+		return picloud.DeadLetter{}, err
+	}
+	return picloud.DeadLetter{
+		ID: r.ID, AppID: r.AppID, ExecutionID: r.ExecutionID, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version), TriggerID: value(r.TriggerID), Trigger: r.Trigger,
+		Kind: picloud.Kind(r.Kind), Reason: picloud.Reason(r.Reason), Error: failure, Event: event, Attempts: int(r.Attempts), Depth: int(r.Depth),
+		RootID: r.RootID, Fingerprint: r.Fingerprint, Principal: r.Principal, Resolution: picloud.Resolution(value(r.Resolution)),
+		ResolvedAt: value(r.ResolvedAt), ResolvedBy: value(r.ResolvedBy), Note: value(r.Note), ReplayExecutionID: value(r.ReplayExecutionID), CreatedAt: r.CreatedAt.UTC(),
+	}, nil
+}

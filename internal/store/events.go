@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+func insertEvent(ctx context.Context, q *sqlc.Queries, appID string, e picloud.Event) error {
+	contentType := e.DataContentType
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	err := q.EventInsert(ctx, sqlc.EventInsertParams{
+		ID: e.ID, AppID: appID, Type: e.Type, Source: e.Source, Subject: e.Subject, Time: e.Time, ContentType: contentType, Data: e.Data,
+		RootID: e.RootID, ParentID: optional(e.ParentID), Depth: int32(e.Depth), //nolint:gosec // bounded by MaxDepth
+		Traceparent: e.TraceParent, ReplayOf: optional(e.ReplayOf),
+	})
+	if err != nil {
+		return fmt.Errorf("insert event: %w", err)
+	}
+	return nil
+}
+
+func toEvent(r sqlc.Event) picloud.Event {
+	return picloud.Event{
+		SpecVersion: "1.0", ID: r.ID, Source: r.Source, Type: r.Type, Subject: r.Subject, Time: r.Time.UTC(), DataContentType: r.ContentType,
+		Data: json.RawMessage(r.Data), RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), TraceParent: r.Traceparent,
+		ReplayOf: value(r.ReplayOf),
+	}
+}
+
+// findEvent gives the event, or nil when its partition is dropped.
+func findEvent(ctx context.Context, q *sqlc.Queries, appID, id string) (*picloud.Event, error) {
+	row, err := q.EventGet(ctx, id, appID)
+	if isMissing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get event: %w", err)
+	}
+	e := toEvent(row)
+	return &e, nil
+}

@@ -1,0 +1,287 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// OpenExecution implements picloud.Journal: one round trip once the program is in the cache.
+func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Opened, error) {
+	row, err := s.queries.ExecutionOpen(ctx, f.ScriptID, int32(f.Version), f.ExecutionID, f.EventID) //nolint:gosec // a number of script_versions
+	if err != nil {
+		return picloud.Opened{}, fmt.Errorf("open execution: %w", err)
+	}
+	if row.Status != nil {
+		committed, err := toCommitted(*row.Status, row.Result, row.Error)
+		return picloud.Opened{Committed: &committed}, err
+	}
+	if !row.HasScript {
+		return picloud.Opened{}, picloud.ErrScriptMissing
+	}
+	program, err := s.program(ctx, f.ScriptID, f.Version)
+	if err != nil {
+		return picloud.Opened{}, err
+	}
+	opened := picloud.Opened{Program: program.program, Limits: program.limits}
+	switch {
+	case f.Event != nil:
+		opened.Event = *f.Event
+	case row.EventID != nil:
+		opened.Event = toEvent(sqlc.Event{
+			ID: *row.EventID, Type: value(row.Type), Source: value(row.Source), Subject: value(row.Subject), Time: value(row.Time),
+			ContentType: value(row.ContentType), Data: row.Data, RootID: value(row.RootID), ParentID: row.ParentID, Depth: value(row.Depth),
+			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf,
+		})
+	default:
+		return picloud.Opened{}, fmt.Errorf("open execution %s: its event %s is gone", f.ExecutionID, f.EventID)
+	}
+	return opened, nil
+}
+
+func (s *Store) program(ctx context.Context, scriptID string, version int) (programEntry, error) {
+	key := programKey{scriptID, version}
+	if e, ok := s.programs.get(key); ok {
+		return e, nil
+	}
+	row, err := s.queries.ScriptProgram(ctx, scriptID, int32(version)) //nolint:gosec // a number of script_versions
+	if isMissing(err) {
+		return programEntry{}, picloud.ErrScriptMissing
+	}
+	if err != nil {
+		return programEntry{}, fmt.Errorf("get program: %w", err)
+	}
+	limits, err := decode[picloud.Limits](row.Limits)
+	if err != nil {
+		return programEntry{}, err
+	}
+	e := programEntry{program: picloud.Program{SHA256: row.ProgramSHA256, Code: row.Code, SourceMap: row.SourceMap}, limits: limits}
+	s.programs.put(key, e)
+	return e, nil
+}
+
+// errCommittedBefore leaves a transaction whose execution has its row already.
+var errCommittedBefore = errors.New("committed before")
+
+// CommitExecution implements picloud.Journal: the commit point of an execution.
+func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud.Commit) (picloud.Committed, error) {
+	end := picloud.Committed{Status: c.Status, Error: c.Outcome.Failure}
+	var writes kvWrites
+	var reads picloud.ReadSet
+	if c.Status == picloud.StatusSucceeded {
+		end.Result = &c.Outcome.Result
+		writes, reads = kvWritesOf(c.Outcome.Effects), c.Outcome.Reads
+	} else {
+		c.Outcome.Effects = nil
+	}
+	params, err := executionRow(f, end, c.Outcome, c.Attempt, c.StartedAt)
+	if err != nil {
+		return picloud.Committed{}, err
+	}
+	var changes []sqlc.KVWriteManyRow
+	err = s.inTx(ctx, func(q *sqlc.Queries) (err error) {
+		n, err := q.ExecutionInsert(ctx, params)
+		if err != nil {
+			return fmt.Errorf("insert execution: %w", err)
+		}
+		if n == 0 {
+			return errCommittedBefore
+		}
+		if f.Event != nil {
+			if err := insertEvent(ctx, q, f.AppID, *f.Event); err != nil {
+				return err
+			}
+		}
+		locks := writes.lock(f.AppID)
+		locks.addReads(reads)
+		if len(locks.ids) == 0 {
+			return nil
+		}
+		if err := locks.take(ctx, q); err != nil {
+			return err
+		}
+		if err := checkReads(ctx, q, f.AppID, reads); err != nil {
+			return err
+		}
+		if len(writes.keys) == 0 {
+			return nil
+		}
+		changes, err = writes.write(ctx, q, f.AppID, f.App, originOf(f))
+		return err
+	})
+	switch {
+	case errors.Is(err, errCommittedBefore):
+		return s.committed(ctx, f.ExecutionID)
+	case violates(err, foreignKeyViolation, ""): // the app was deleted during the run
+		return picloud.Committed{}, picloud.ErrScriptMissing
+	case err != nil:
+		return picloud.Committed{}, err
+	}
+	s.notifyIfFired(changes)
+	return end, nil
+}
+
+// originOf says where the effects of a firing's run come from.
+func originOf(f picloud.Firing) picloud.Origin {
+	return picloud.Origin{Principal: f.Principal, RootID: f.RootID, ExecutionID: f.ExecutionID, Depth: f.Depth}
+}
+
+// committed gives the stored end of an execution.
+func (s *Store) committed(ctx context.Context, executionID string) (picloud.Committed, error) {
+	row, err := s.queries.ExecutionEnd(ctx, executionID)
+	if err != nil {
+		return picloud.Committed{}, fmt.Errorf("get end of execution: %w", err)
+	}
+	return toCommitted(row.Status, row.Result, row.Error)
+}
+
+// RecordAttempt implements picloud.Journal.
+func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.Attempt) error {
+	failure, err := encode(a.Error)
+	if err != nil {
+		return err
+	}
+	logs, err := encode(a.Logs)
+	if err != nil {
+		return err
+	}
+	err = s.queries.ExecutionAttemptInsert(ctx, sqlc.ExecutionAttemptInsertParams{
+		ExecutionID: f.ExecutionID, Attempt: int32(a.Attempt), Error: failure, Logs: logs, //nolint:gosec // bounded by MaxRetryAttempts
+		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(),
+	})
+	if err != nil {
+		return fmt.Errorf("insert attempt: %w", err)
+	}
+	return nil
+}
+
+// BuryExecution implements picloud.Journal.
+func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure picloud.ScriptError, attempts int, startedAt time.Time) (string, error) {
+	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusDeadLettered, Error: &failure}, picloud.Outcome{}, attempts, startedAt)
+	if err != nil {
+		return "", err
+	}
+	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		event, err := s.eventOf(ctx, q, f)
+		if err != nil {
+			return err
+		}
+		n, err := q.ExecutionInsert(ctx, params)
+		if err != nil {
+			return fmt.Errorf("insert execution: %w", err)
+		}
+		if n == 0 {
+			return errCommittedBefore
+		}
+		if f.Event != nil {
+			if err := insertEvent(ctx, q, f.AppID, *f.Event); err != nil {
+				return err
+			}
+		}
+		err = q.DeadLetterInsert(ctx, sqlc.DeadLetterInsertParams{
+			ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Script: f.Script, Version: params.Version,
+			TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), Reason: string(failure.Reason),
+			Error: params.Error, Event: event, Attempts: params.Attempts, Depth: params.Depth, RootID: f.RootID,
+			ParentID: optional(f.ParentID), Fingerprint: failure.Fingerprint(f.Script), Principal: f.Principal,
+		})
+		if err != nil {
+			return fmt.Errorf("insert dead letter: %w", err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errCommittedBefore) {
+		return "", err
+	}
+	id, err := s.queries.DeadLetterByExecution(ctx, f.ExecutionID)
+	if isMissing(err) { // the app was deleted, or the execution had ended otherwise: there is no letter
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("get dead letter: %w", err)
+	}
+	return id, nil
+}
+
+// eventOf gives the JSON of the firing's event; of its bare facts where the event is gone.
+func (s *Store) eventOf(ctx context.Context, q *sqlc.Queries, f picloud.Firing) ([]byte, error) {
+	event := f.Event
+	if event == nil {
+		var err error
+		if event, err = findEvent(ctx, q, f.AppID, f.EventID); err != nil {
+			return nil, err
+		}
+	}
+	if event == nil {
+		event = &picloud.Event{SpecVersion: "1.0", ID: f.EventID, Time: f.QueuedAt, RootID: f.RootID, ParentID: f.ParentID, Depth: f.Depth, ReplayOf: f.ReplayOf}
+	}
+	return encode(event)
+}
+
+// CancelExecution implements picloud.Journal.
+func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt time.Time) error {
+	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusCanceled}, picloud.Outcome{}, 0, startedAt)
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(q *sqlc.Queries) error {
+		n, err := q.ExecutionInsert(ctx, params)
+		if err != nil {
+			return fmt.Errorf("insert execution: %w", err)
+		}
+		if n > 0 && f.Event != nil {
+			return insertEvent(ctx, q, f.AppID, *f.Event)
+		}
+		return nil
+	})
+}
+
+// RecordAbandoned implements picloud.Journal.
+func (s *Store) RecordAbandoned(ctx context.Context, f picloud.Firing, c picloud.Committed) error {
+	result, err := encode(c.Result)
+	if err != nil {
+		return err
+	}
+	failure, err := encode(c.Error)
+	if err != nil {
+		return err
+	}
+	err = s.queries.AbandonedExecutionInsert(ctx, sqlc.AbandonedExecutionInsertParams{
+		ExecutionID: f.ExecutionID, AppID: f.AppID, Script: f.Script, Trigger: f.Trigger, Status: string(c.Status), Result: result, Error: failure,
+	})
+	if err != nil {
+		return fmt.Errorf("insert abandoned execution: %w", err)
+	}
+	return nil
+}
+
+// executionRow gives the row of an ended execution.
+func executionRow(f picloud.Firing, end picloud.Committed, o picloud.Outcome, attempts int, startedAt time.Time) (sqlc.ExecutionInsertParams, error) {
+	var columns [4][]byte
+	for i, v := range []any{end.Result, end.Error, o.Logs, o.Effects} {
+		var err error
+		if columns[i], err = encode(v); err != nil {
+			return sqlc.ExecutionInsertParams{}, err
+		}
+	}
+	return sqlc.ExecutionInsertParams{
+		ID: f.ExecutionID, AppID: f.AppID, Status: string(end.Status), Script: f.Script, Version: int32(f.Version), //nolint:gosec // a number of script_versions
+		TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), EventID: f.EventID,
+		Result: columns[0], Error: columns[1], Logs: columns[2], Effects: columns[3],
+		Attempts: int32(attempts), Depth: int32(f.Depth), //nolint:gosec // bounded by MaxRetryAttempts and MaxDepth
+		RootID: f.RootID, ParentID: optional(f.ParentID), ReplayOf: optional(f.ReplayOf), Principal: f.Principal,
+		QueuedAt: f.QueuedAt, StartedAt: startedAt,
+	}, nil
+}
+
+func toCommitted(status string, result, failure []byte) (c picloud.Committed, err error) {
+	c.Status = picloud.Status(status)
+	if c.Result, err = decodeOptional[picloud.Result](result); err != nil {
+		return c, err
+	}
+	c.Error, err = decodeOptional[picloud.ScriptError](failure)
+	return c, err
+}

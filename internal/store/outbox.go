@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// Enqueue implements picloud.Outbox.
+func (s *Store) Enqueue(ctx context.Context, f picloud.Firing, e picloud.Event) error {
+	err := s.inTx(ctx, func(q *sqlc.Queries) error {
+		if err := insertEvent(ctx, q, f.AppID, e); err != nil {
+			return err
+		}
+		return insertFiring(ctx, q, f)
+	})
+	if err == nil {
+		s.notifier.notify()
+	}
+	return err
+}
+
+// insertFiring writes the outbox row of f. Version 0 is the version that is active when the row is claimed.
+func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error {
+	var version *int32
+	if f.Version != 0 {
+		v := int32(f.Version) //nolint:gosec // a number of script_versions
+		version = &v
+	}
+	err := q.OutboxInsert(ctx, sqlc.OutboxInsertParams{
+		ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Version: version, TriggerID: optional(f.TriggerID),
+		Kind: string(f.Kind), EventID: f.EventID, What: f.What, RootID: f.RootID, ParentID: optional(f.ParentID),
+		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, //nolint:gosec // bounded by MaxDepth
+	})
+	if err != nil {
+		return fmt.Errorf("insert outbox row: %w", err)
+	}
+	return nil
+}
+
+// ClaimDue implements picloud.Dispatching.
+func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
+	rows, err := s.queries.OutboxClaimDue(ctx, int32(min(limit, 10_000)), lease.Milliseconds()) //nolint:gosec // bounded in this line
+	if err != nil {
+		return nil, fmt.Errorf("claim due firings: %w", err)
+	}
+	firings := make([]picloud.Firing, len(rows))
+	for i, r := range rows {
+		if firings[i], err = s.toFiring(r); err != nil {
+			return nil, err
+		}
+	}
+	return firings, nil
+}
+
+func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
+	retry := s.options.Retry
+	own, err := decodeOptional[picloud.RetryPolicy](r.Retry)
+	if err != nil {
+		return picloud.Firing{}, err
+	}
+	if own != nil {
+		retry = *own
+	}
+	limits, err := decode[picloud.Limits](r.Limits)
+	if err != nil {
+		return picloud.Firing{}, err
+	}
+	return picloud.Firing{
+		ExecutionID: r.ExecutionID, AppID: r.AppID, App: r.App, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version),
+		TriggerID: value(r.TriggerID), Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, What: r.What,
+		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.options.MaxDepth,
+		ReplayOf: value(r.ReplayOf), Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
+	}, nil
+}
+
+// DeleteFirings implements picloud.Dispatching.
+func (s *Store) DeleteFirings(ctx context.Context, executionIDs []string) error {
+	if err := s.queries.OutboxDeleteMany(ctx, executionIDs); err != nil {
+		return fmt.Errorf("delete outbox rows: %w", err)
+	}
+	return nil
+}
+
+// RescheduleFirings implements picloud.Dispatching.
+func (s *Store) RescheduleFirings(ctx context.Context, executionIDs []string, delay time.Duration) error {
+	if err := s.queries.OutboxRescheduleMany(ctx, delay.Milliseconds(), executionIDs); err != nil {
+		return fmt.Errorf("reschedule outbox rows: %w", err)
+	}
+	return nil
+}
+
+// NextDue implements picloud.Dispatching.
+func (s *Store) NextDue(ctx context.Context) (time.Duration, bool, error) {
+	row, err := s.queries.OutboxNextDue(ctx)
+	if err != nil {
+		return 0, false, fmt.Errorf("read next due firing: %w", err)
+	}
+	return time.Duration(row.InMs * float64(time.Millisecond)), row.Waiting, nil
+}

@@ -1,0 +1,82 @@
+package testkit
+
+import (
+	"context"
+	"io"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store"
+	"github.com/picloud/picloud/schema"
+)
+
+// Store gives a store on a migrated database of its own, with the instance's defaults; change overrides them.
+func Store(t testing.TB, change ...func(*store.Options)) *store.Store {
+	t.Helper()
+	url := DatabaseFromTemplate(t, "picloud", func(ctx context.Context, url string) error {
+		_, err := schema.Migrate(ctx, url)
+		return err
+	})
+	return StoreAt(t, url, change...)
+}
+
+// StoreAt gives a store on the migrated database at url, as a second process would have it.
+func StoreAt(t testing.TB, url string, change ...func(*store.Options)) *store.Store {
+	t.Helper()
+	options := store.Options{
+		Retry: picloud.DefaultRetryPolicy, MaxDepth: 16, ExecutionDays: 14, DeadLetterDays: 30, AbandonedExecDays: 7, Log: SilentLog(),
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	s, err := store.Open(t.Context(), url, options)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// SilentLog is a logger that writes nowhere.
+func SilentLog() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
+}
+
+// App makes an app.
+func App(t testing.TB, s *store.Store, slug string) picloud.App {
+	t.Helper()
+	app, err := s.CreateApp(t.Context(), slug, slug)
+	require.NoError(t, err)
+	return app
+}
+
+// Script makes a script with one version per given source, the last one active. The programs are the sources themselves: nothing compiles them.
+func Script(t testing.TB, s *store.Store, app picloud.App, name string, sources ...string) picloud.ScriptVersion {
+	t.Helper()
+	if len(sources) == 0 {
+		sources = []string{"export default () => null"}
+	}
+	var v picloud.ScriptVersion
+	for _, source := range sources {
+		var err error
+		_, v, _, err = s.PutScript(t.Context(), app.ID, picloud.ScriptVersion{
+			Script: name, Language: picloud.JavaScript, Source: source, SHA256: source, Limits: picloud.DefaultLimits,
+			Program: picloud.Program{SHA256: source, Code: []byte(source)},
+		}, true)
+		require.NoError(t, err)
+	}
+	return v
+}
+
+// KVTrigger makes a kv trigger, registered by "tester".
+func KVTrigger(t testing.TB, s *store.Store, app picloud.App, name, script string, config picloud.KVConfig, retry *picloud.RetryPolicy) picloud.Trigger {
+	t.Helper()
+	trigger, err := s.CreateTrigger(t.Context(), picloud.Trigger{
+		AppID: app.ID, Name: name, Kind: picloud.KindKV, Script: script, Enabled: true, KV: &config, Retry: retry, RegisteredByPrincipal: "tester",
+	})
+	require.NoError(t, err)
+	return trigger
+}

@@ -1,0 +1,7 @@
+-- name: EventInsert :exec
+INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
+VALUES (@id, @app_id, @type, @source, @subject, @time, @content_type, @data, @root_id, @parent_id, @depth, @traceparent, @replay_of)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: EventGet :one
+SELECT * FROM events WHERE id = @id AND app_id = @app_id;

@@ -1,0 +1,61 @@
+-- name: ExecutionInsert :execrows
+-- The commit point. No row is inserted when the execution is committed already.
+INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, @event_id, @result, @error, @logs, @effects, @attempts, @depth,
+        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp())
+ON CONFLICT (id) DO NOTHING;
+
+-- name: ExecutionEnd :one
+SELECT status, result, error FROM executions WHERE id = @id;
+
+-- name: ExecutionOpen :one
+-- All that an attempt asks before it runs, in one round trip; every part may be missing.
+SELECT x.status, x.result, x.error,
+       EXISTS (SELECT FROM script_versions v WHERE v.script_id = @script_id AND v.version = @version) AS has_script,
+       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of
+FROM (SELECT 1) AS one
+LEFT JOIN executions x ON x.id = @execution_id
+LEFT JOIN events e ON e.id = @event_id;
+
+-- name: ExecutionGet :one
+SELECT * FROM executions WHERE id = @id AND app_id = @app_id;
+
+-- name: ExecutionList :many
+SELECT id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at
+FROM executions
+WHERE app_id = @app_id
+  AND (sqlc.narg(before)::uuid IS NULL OR id < sqlc.narg(before)::uuid)
+  AND (sqlc.narg(root)::uuid IS NULL OR root_id = sqlc.narg(root)::uuid)
+  AND (sqlc.narg(since)::timestamptz IS NULL OR id >= uuid_v7_floor(sqlc.narg(since)::timestamptz))
+  AND (@status::text = '' OR status = @status)
+  AND (@kind::text = '' OR kind = @kind)
+  AND (@script::text = '' OR script = @script)
+  AND (@trigger::text = '' OR trigger = @trigger OR trigger_id::text = @trigger)
+ORDER BY id DESC LIMIT @max;
+
+-- name: ExecutionAttemptInsert :exec
+INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms)
+VALUES (@execution_id, @attempt, @error, @logs, @started_at, @finished_at, @retry_after_ms)
+ON CONFLICT (execution_id, attempt) DO NOTHING;
+
+-- name: ExecutionAttemptList :many
+SELECT * FROM execution_attempts WHERE execution_id = @execution_id ORDER BY attempt;
+
+-- name: AbandonedExecutionInsert :exec
+INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error)
+SELECT @execution_id, a.id, @script, @trigger, @status, @result, @error FROM apps a WHERE a.id = @app_id
+ON CONFLICT (execution_id) DO NOTHING;
+
+-- name: AbandonedExecutionList :many
+SELECT * FROM abandoned_executions
+WHERE app_id = @app_id AND (sqlc.narg(before)::uuid IS NULL OR execution_id < sqlc.narg(before)::uuid)
+ORDER BY execution_id DESC LIMIT @max;
+
+-- name: IdempotencyKeyAttach :one
+-- Gives the execution that the key stands for: the given one when the key is new or older than a day.
+INSERT INTO idempotency_keys AS i (app_id, key, execution_id) VALUES (@app_id, @key, @execution_id)
+ON CONFLICT (app_id, key) DO UPDATE SET
+    execution_id = CASE WHEN i.created_at < now() - interval '24 hours' THEN EXCLUDED.execution_id ELSE i.execution_id END,
+    created_at = CASE WHEN i.created_at < now() - interval '24 hours' THEN now() ELSE i.created_at END
+RETURNING execution_id;

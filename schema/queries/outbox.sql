@@ -1,0 +1,49 @@
+-- name: OutboxInsert :exec
+INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal)
+VALUES (@execution_id, @app_id, @script_id, @version, @trigger_id, @kind, @event_id, @what, @root_id, @parent_id, @depth, @replay_of, @principal);
+
+-- name: OutboxClaimDue :many
+WITH due AS (
+    SELECT execution_id FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
+    FROM due WHERE o.execution_id = due.execution_id
+    RETURNING o.*
+)
+SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.principal, c.created_at,
+       COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
+FROM claimed c
+LEFT JOIN apps a ON a.id = c.app_id
+LEFT JOIN scripts s ON s.id = c.script_id
+LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
+LEFT JOIN triggers t ON t.id = c.trigger_id
+ORDER BY c.execution_id;
+
+-- name: OutboxDeleteMany :exec
+DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
+
+-- name: OutboxRescheduleMany :exec
+UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond' WHERE execution_id = ANY (@execution_ids::uuid[]);
+
+-- name: OutboxNextDue :one
+SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT 1) AS next;
+
+-- name: OutboxGet :one
+SELECT o.execution_id, o.app_id, o.trigger_id, o.kind, o.event_id, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.created_at,
+       COALESCE(s.name, '')::text AS script, COALESCE(o.version, s.active_version, 0)::int AS version, COALESCE(t.name, '')::text AS trigger
+FROM outbox o LEFT JOIN scripts s ON s.id = o.script_id LEFT JOIN triggers t ON t.id = o.trigger_id
+WHERE o.app_id = @app_id AND o.execution_id = @execution_id;
+
+-- name: OutboxList :many
+SELECT o.execution_id, o.app_id, o.trigger_id, o.kind, o.event_id, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.created_at,
+       COALESCE(s.name, '')::text AS script, COALESCE(o.version, s.active_version, 0)::int AS version, COALESCE(t.name, '')::text AS trigger
+FROM outbox o LEFT JOIN scripts s ON s.id = o.script_id LEFT JOIN triggers t ON t.id = o.trigger_id
+WHERE o.app_id = @app_id
+  AND (sqlc.narg(before)::uuid IS NULL OR o.execution_id < sqlc.narg(before)::uuid)
+  AND (sqlc.narg(root)::uuid IS NULL OR o.root_id = sqlc.narg(root)::uuid)
+  AND (sqlc.narg(since)::timestamptz IS NULL OR o.execution_id >= uuid_v7_floor(sqlc.narg(since)::timestamptz))
+  AND (@kind::text = '' OR o.kind = @kind)
+  AND (@script::text = '' OR s.name = @script)
+  AND (@trigger::text = '' OR t.name = @trigger OR t.id::text = @trigger)
+ORDER BY o.execution_id DESC LIMIT @max;

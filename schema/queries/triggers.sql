@@ -1,0 +1,55 @@
+-- name: TriggerInsert :one
+INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, registered_by_principal)
+SELECT @app_id, @name, @kind, s.id, @enabled, @retry, @registered_by_principal
+FROM scripts s WHERE s.app_id = @app_id AND s.name = @script
+RETURNING *;
+
+-- name: TriggerUpdate :one
+UPDATE triggers t SET name = @name, script_id = s.id, enabled = @enabled, retry = @retry, updated_at = now()
+FROM scripts s
+WHERE t.id = @id AND t.app_id = @app_id AND s.app_id = @app_id AND s.name = @script
+RETURNING t.*;
+
+-- name: TriggerGet :one
+SELECT sqlc.embed(t), s.name AS script,
+       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
+       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
+FROM triggers t
+JOIN scripts s ON s.id = t.script_id
+LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
+LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
+WHERE t.app_id = @app_id AND t.id = @id;
+
+-- name: TriggerList :many
+SELECT sqlc.embed(t), s.name AS script,
+       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
+       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
+FROM triggers t
+JOIN scripts s ON s.id = t.script_id
+LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
+LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
+WHERE t.app_id = @app_id
+  AND (@kind::text = '' OR t.kind = @kind)
+  AND (@script::text = '' OR s.name = @script)
+  AND (sqlc.narg(after)::uuid IS NULL OR t.id > sqlc.narg(after)::uuid)
+  AND (NOT @enabled_only::boolean OR t.enabled)
+ORDER BY t.id LIMIT @max;
+
+-- name: TriggerDelete :execrows
+DELETE FROM triggers WHERE app_id = @app_id AND id = @id;
+
+-- name: TriggerHTTPPut :exec
+INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth) VALUES (@trigger_id, @methods, @path, @mode, @auth)
+ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth;
+
+-- name: TriggerKVPut :exec
+INSERT INTO kv_trigger_details (trigger_id, collection, operations, key) VALUES (@trigger_id, @collection, @operations, @key)
+ON CONFLICT (trigger_id) DO UPDATE SET collection = EXCLUDED.collection, operations = EXCLUDED.operations, key = EXCLUDED.key;
+
+-- name: TriggerMatchKV :many
+-- The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.
+SELECT t.id FROM triggers t JOIN kv_trigger_details d ON d.trigger_id = t.id
+WHERE t.app_id = @app_id AND t.kind = 'kv' AND t.enabled
+  AND glob_match(d.collection, @collection::text) AND glob_match(d.key, @key::text)
+  AND (d.operations = '{}' OR @operation::text = ANY (d.operations))
+ORDER BY t.id;
