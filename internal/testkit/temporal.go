@@ -128,6 +128,17 @@ func StartEngine(t testing.TB, flags ...string) *Engine {
 	return e
 }
 
+// EngineError runs picloud engine with flags with which it must not start, and returns what it said.
+func EngineError(t testing.TB, flags ...string) error {
+	t.Helper()
+	e, err := startEngine(Binary(t), flags...)
+	if err == nil {
+		e.Stop(t)
+		t.Fatalf("testkit: engine started with %q", flags)
+	}
+	return err
+}
+
 // Stop ends the engine as its end of stdin does, and fails the test when it does not end well.
 func (e *Engine) Stop(t testing.TB) {
 	t.Helper()
