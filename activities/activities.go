@@ -1,0 +1,42 @@
+// Package activities is the work of the Temporal workflows: one file an activity, each with its Input, its Result and a method on [Activities].
+// What they need comes in as interfaces; the package links no database driver, no script engine and no logging library.
+package activities
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// The names under which the activities are registered. Workflows call them by these; histories hold them: never change one.
+const (
+	RunScriptName          = "RunScript"
+	BuryExecutionName      = "BuryExecution"
+	CancelExecutionName    = "CancelExecution"
+	MaintainPartitionsName = "MaintainPartitions"
+)
+
+// Activities are the activities with what they need. All fields but Random and Now must be set; Inbox may be nil in a process where no caller waits.
+type Activities struct {
+	Journal picloud.Journal
+	Sandbox picloud.Sandbox
+	Inbox   picloud.Inbox
+	Keeper  Keeper
+	Random  func() float64   // uniform in [0,1), for jitter; nil = math/rand
+	Now     func() time.Time // nil = time.Now
+}
+
+func (a *Activities) random() float64 {
+	if a.Random != nil {
+		return a.Random()
+	}
+	return rand.Float64() //nolint:gosec // jitter is no secret
+}
+
+func (a *Activities) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}

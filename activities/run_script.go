@@ -1,0 +1,224 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// MaxConflictRuns is how often a script is run in one attempt because what it read had changed before its commit.
+const MaxConflictRuns = 10
+
+// RunScriptInput is one attempt, or the first of several under Temporal's retry policy.
+type RunScriptInput struct {
+	Firing    picloud.Firing `json:"firing"`
+	Failed    int            `json:"failed"`              // attempts of the script that failed before this activity
+	StartedAt time.Time      `json:"started_at,omitzero"` // of the first attempt; zero in it
+}
+
+// RunScriptResult is the end of the execution: succeeded, failed where a caller waits, or whatever it had ended with before. End.Result is kept
+// only for a caller in another process, whom the workflow's result reaches: else it is in the database alone.
+type RunScriptResult struct {
+	End picloud.Committed `json:"end"`
+}
+
+// RunScript runs one attempt and commits what it did. A failed script is an application error with a [Failure] that names it; so is a fault
+// of the platform, with a Failure that names none. It may be repeated: an execution that is committed is answered from its record.
+func (a *Activities) RunScript(ctx context.Context, in RunScriptInput) (RunScriptResult, error) {
+	r := newRun(ctx, a, in)
+	r.silence = r.heartbeat(ctx)
+	defer r.silence()
+	return r.do(ctx)
+}
+
+// run is one attempt on its way.
+type run struct {
+	*Activities
+	firing    picloud.Firing
+	attempt   int       // counts from 1, the script's own attempts only
+	startedAt time.Time // of the first attempt; zero until the sandbox is reached for the first time
+	local     bool
+	silence   func() // ends the heartbeats; may be called again
+}
+
+func newRun(ctx context.Context, a *Activities, in RunScriptInput) *run {
+	info := activity.GetInfo(ctx)
+	r := &run{Activities: a, firing: in.Firing, attempt: in.Failed + 1, startedAt: in.StartedAt, local: info.IsLocalActivity}
+	if !r.local {
+		// Platform faults and timeouts go back to the workflow, so Temporal's earlier attempts at this activity are failures of the script.
+		r.attempt = in.Failed + int(info.Attempt)
+	}
+	return r
+}
+
+func (r *run) do(ctx context.Context) (RunScriptResult, error) {
+	opened, err := r.Journal.OpenExecution(ctx, r.firing)
+	switch {
+	case errors.Is(err, picloud.ErrScriptMissing):
+		return r.refused(ctx, missing(r.firing))
+	case err != nil:
+		return r.fault(ctx, TypePlatformFault, fmt.Errorf("open execution: %w", err))
+	case opened.Committed != nil:
+		return r.end(ctx, *opened.Committed)
+	}
+	for range MaxConflictRuns {
+		began := r.now()
+		if r.startedAt.IsZero() {
+			r.startedAt = began
+		}
+		outcome, err := r.Sandbox.Run(ctx, r.sandboxRun(opened))
+		if err != nil {
+			return r.fault(ctx, TypePlatformFault, fmt.Errorf("run script: %w", err))
+		}
+		if outcome.Failure != nil {
+			return r.failed(ctx, outcome, began)
+		}
+		committed, err := r.Journal.CommitExecution(ctx, r.firing, r.commit(picloud.StatusSucceeded, outcome))
+		if errors.Is(err, picloud.ErrReadSetChanged) {
+			continue
+		}
+		if e, ok := errors.AsType[*picloud.ScriptError](err); ok { // what the script did cannot be stored
+			outcome.Failure = e
+			return r.failed(ctx, outcome, began)
+		}
+		if err != nil {
+			return r.fault(ctx, TypePlatformFault, fmt.Errorf("commit execution: %w", err))
+		}
+		return r.end(ctx, committed)
+	}
+	return r.fault(ctx, TypeReadSetContention, fmt.Errorf("commit execution: %d runs: %w", MaxConflictRuns, picloud.ErrReadSetChanged))
+}
+
+func (r *run) sandboxRun(opened picloud.Opened) picloud.Run {
+	return picloud.Run{
+		ExecutionID: r.firing.ExecutionID,
+		AppID:       r.firing.AppID,
+		App:         r.firing.App,
+		Script:      r.firing.Script,
+		Version:     r.firing.Version,
+		Program:     opened.Program,
+		Limits:      opened.Limits,
+		Event:       opened.Event,
+		Attempt:     r.attempt,
+	}
+}
+
+func (r *run) commit(status picloud.Status, outcome picloud.Outcome) picloud.Commit {
+	return picloud.Commit{Status: status, Outcome: outcome, Attempt: r.attempt, StartedAt: r.startedAt}
+}
+
+// failed handles a failed script: an error for the caller who waits, or a kept attempt and the verdict on what follows.
+func (r *run) failed(ctx context.Context, outcome picloud.Outcome, began time.Time) (RunScriptResult, error) {
+	outcome.Failure = bounded(outcome.Failure)
+	if r.firing.ReplyTo != "" {
+		return r.answerFailure(ctx, outcome)
+	}
+	now := r.now()
+	after, fatal := judge(r.firing, outcome.Failure, r.attempt, r.startedAt, now, r.random())
+	err := r.Journal.RecordAttempt(ctx, r.firing, picloud.Attempt{
+		Attempt: r.attempt, Error: outcome.Failure, Logs: outcome.Logs, StartedAt: began, FinishedAt: now, RetryAfter: after,
+	})
+	if err != nil {
+		return r.fault(ctx, TypePlatformFault, fmt.Errorf("record attempt: %w", err))
+	}
+	failure := Failure{Error: outcome.Failure, Attempts: r.attempt, StartedAt: r.startedAt, RetryAfter: after}
+	if fatal != nil {
+		failure.Error = fatal
+	}
+	if !r.local {
+		r.silence()
+		activity.RecordHeartbeat(ctx, failure) // sent before the failure itself: a lost answer loses no attempt
+	}
+	return RunScriptResult{}, scriptFailure(failure, r.local)
+}
+
+// refused handles an execution whose script cannot run: no attempt is made of it.
+func (r *run) refused(ctx context.Context, e *picloud.ScriptError) (RunScriptResult, error) {
+	if r.firing.ReplyTo != "" {
+		r.startedAt = r.now()
+		return r.answerFailure(ctx, picloud.Outcome{Failure: e})
+	}
+	return RunScriptResult{}, scriptFailure(Failure{Error: e, Attempts: r.attempt - 1, StartedAt: r.startedAt}, true)
+}
+
+// answerFailure commits the failure for the caller who waits: who gets the error is the one who tries again.
+func (r *run) answerFailure(ctx context.Context, outcome picloud.Outcome) (RunScriptResult, error) {
+	committed, err := r.Journal.CommitExecution(ctx, r.firing, r.commit(picloud.StatusFailed, outcome))
+	if err != nil {
+		return r.fault(ctx, TypePlatformFault, fmt.Errorf("commit failed execution: %w", err))
+	}
+	return r.end(ctx, committed)
+}
+
+// end hands the committed end to the caller who waits, if any.
+func (r *run) end(ctx context.Context, c picloud.Committed) (RunScriptResult, error) {
+	small := RunScriptResult{End: picloud.Committed{Status: c.Status, Error: c.Error}}
+	if r.firing.ReplyTo == "" {
+		return small, nil
+	}
+	if r.Inbox == nil {
+		return RunScriptResult{End: c}, nil
+	}
+	switch r.Inbox.Deliver(r.firing.ReplyTo, r.firing.ExecutionID, c) {
+	case picloud.Delivered:
+		return small, nil
+	case picloud.CallerGone:
+		if err := r.Journal.RecordAbandoned(ctx, r.firing, c); err != nil {
+			return r.fault(ctx, TypePlatformFault, fmt.Errorf("record abandoned execution: %w", err))
+		}
+		return small, nil
+	default:
+		return RunScriptResult{End: c}, nil
+	}
+}
+
+// fault ends a try that the platform spoilt. Where the reason is that the workflow was canceled, it says so.
+func (r *run) fault(ctx context.Context, kind string, err error) (RunScriptResult, error) {
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && !stopping(ctx) {
+		return RunScriptResult{}, temporal.NewCanceledError()
+	}
+	return RunScriptResult{}, platformFault(kind, err, Failure{Attempts: r.attempt - 1}, r.local)
+}
+
+// stopping says whether this worker is on its way out: then a canceled context means that, not a canceled workflow.
+func stopping(ctx context.Context) bool {
+	select {
+	case <-activity.GetWorkerStopChannel(ctx):
+		return true
+	default:
+		return false
+	}
+}
+
+// heartbeat tells the server that the attempt is alive, and hears from it of a cancellation, until silence is called. A local activity has no need:
+// its workflow task is its heartbeat.
+func (r *run) heartbeat(ctx context.Context) (silence func()) {
+	every := activity.GetInfo(ctx).HeartbeatTimeout / 4
+	if r.local || every <= 0 {
+		return func() {}
+	}
+	alive := Failure{Attempts: r.attempt - 1, StartedAt: r.startedAt}
+	activity.RecordHeartbeat(ctx, alive)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx, alive)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}

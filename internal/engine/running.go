@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/workflows"
+)
+
+// Running asks Temporal for the one workflow: unlike a list it is never behind.
+func (e *Engine) Running(ctx context.Context, appID, executionID string) (picloud.Execution, error) {
+	described, err := e.client.DescribeWorkflowExecution(ctx, workflows.ExecutionID(executionID), "")
+	if err != nil {
+		return picloud.Execution{}, wrapMissing("describe execution", executionID, err)
+	}
+	info := described.GetWorkflowExecutionInfo()
+	x, err := execution(info)
+	if err != nil {
+		return picloud.Execution{}, err
+	}
+	if x.AppID != appID || info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return picloud.Execution{}, picloud.NotFoundError("execution", executionID)
+	}
+	for _, pending := range described.GetPendingActivities() {
+		x.Attempt = max(x.Attempt, int(pending.GetAttempt()))
+	}
+	return x, nil
+}
+
+// ListRunning asks Temporal's visibility, which is some moments behind. A page may hold fewer than the limit and still have a next one.
+func (e *Engine) ListRunning(
+	ctx context.Context, app picloud.App, filter picloud.ExecutionFilter, page picloud.Page,
+) (picloud.List[picloud.Execution], error) {
+	var list picloud.List[picloud.Execution]
+	if filter.Status != "" && filter.Status != picloud.StatusRunning {
+		return list, nil
+	}
+	token, err := base64.RawURLEncoding.DecodeString(page.Cursor)
+	if err != nil {
+		return list, picloud.InvalidField("cursor", "%q is no cursor of this list", page.Cursor)
+	}
+	limit := page.Limit
+	if limit <= 0 {
+		limit = picloud.DefaultPageLimit
+	}
+	found, err := e.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace:     e.namespace,
+		PageSize:      int32(min(limit, picloud.MaxPageLimit)), //nolint:gosec // bounded
+		NextPageToken: token,
+		Query:         runningQuery(app.Slug, filter),
+	})
+	if err != nil {
+		return list, fmt.Errorf("list running executions: %w", err)
+	}
+	for _, info := range found.GetExecutions() {
+		x, err := execution(info)
+		if err != nil {
+			return list, err
+		}
+		if x.AppID == app.ID && (!isID(filter.Trigger) || x.TriggerID == filter.Trigger) {
+			list.Items = append(list.Items, x)
+		}
+	}
+	list.Next = base64.RawURLEncoding.EncodeToString(found.GetNextPageToken())
+	return list, nil
+}
+
+// runningQuery is the visibility query; SQL visibility lists the newest first by itself and takes no ORDER BY.
+func runningQuery(slug string, filter picloud.ExecutionFilter) string {
+	conditions := []string{
+		"WorkflowType = " + quote(workflows.ExecutionName),
+		"ExecutionStatus = 'Running'",
+		workflows.AppKey.GetName() + " = " + quote(slug),
+	}
+	equal := func(name, value string) {
+		if value != "" {
+			conditions = append(conditions, name+" = "+quote(value))
+		}
+	}
+	equal(workflows.ScriptKey.GetName(), filter.Script)
+	equal(workflows.KindKey.GetName(), string(filter.Kind))
+	equal(workflows.RootKey.GetName(), filter.Root)
+	if !isID(filter.Trigger) {
+		equal(workflows.TriggerKey.GetName(), filter.Trigger)
+	}
+	if !filter.Since.IsZero() {
+		conditions = append(conditions, "StartTime >= "+quote(filter.Since.UTC().Format(time.RFC3339Nano)))
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// quote makes s a string of the query language.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// isID tells an id (a UUID) from a name: names have no upper case and may look like one only if they are as long and dashed as one.
+func isID(s string) bool {
+	return len(s) == len("00000000-0000-0000-0000-000000000000") && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-'
+}

@@ -1,0 +1,50 @@
+// Package workflows is the deterministic code of PiCloud: what Temporal records and replays. It does nothing itself: all work is in activities.
+package workflows
+
+import (
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+)
+
+// The names under which the workflows are registered. Histories hold them: never change one.
+const (
+	ExecutionName = "Execution"
+	RetentionName = "Retention"
+)
+
+// The task queues.
+const (
+	TaskQueue        = "picloud"         // workflows, local activities and short activities
+	ScriptsTaskQueue = "picloud-scripts" // attempts as normal activities: retries and long scripts
+)
+
+// RetentionScheduleID is the id of the Schedule that starts Retention, and the start of its workflows' ids.
+const RetentionScheduleID = "retention"
+
+// executionIDPrefix begins the workflow ids of executions.
+const executionIDPrefix = "execution:"
+
+// ExecutionID is the workflow id of the execution with that id.
+func ExecutionID(executionID string) string { return executionIDPrefix + executionID }
+
+// The search attributes of an Execution, all of them set at its start. They hold names, never payload data.
+var (
+	AppKey      = temporal.NewSearchAttributeKeyKeyword("PiCloudApp") // the app's slug
+	ScriptKey   = temporal.NewSearchAttributeKeyKeyword("PiCloudScript")
+	TriggerKey  = temporal.NewSearchAttributeKeyKeyword("PiCloudTrigger") // the trigger's name
+	KindKey     = temporal.NewSearchAttributeKeyKeyword("PiCloudKind")
+	RootKey     = temporal.NewSearchAttributeKeyKeyword("PiCloudRoot")     // id of the event that started the tree
+	ReplayOfKey = temporal.NewSearchAttributeKeyKeyword("PiCloudReplayOf") // id of the dead letter
+	DepthKey    = temporal.NewSearchAttributeKeyInt64("PiCloudDepth")
+)
+
+// SearchAttributes are all of them with their types, as a namespace must know them before the first start.
+var SearchAttributes = map[string]enumspb.IndexedValueType{
+	AppKey.GetName():      AppKey.GetValueType(),
+	ScriptKey.GetName():   ScriptKey.GetValueType(),
+	TriggerKey.GetName():  TriggerKey.GetValueType(),
+	KindKey.GetName():     KindKey.GetValueType(),
+	RootKey.GetName():     RootKey.GetValueType(),
+	ReplayOfKey.GetName(): ReplayOfKey.GetValueType(),
+	DepthKey.GetName():    DepthKey.GetValueType(),
+}
