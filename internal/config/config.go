@@ -1,0 +1,134 @@
+// Package config reads PiCloud's environment, once, at start. Every variable is optional; docs/operations.md lists them.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// Config is the environment of one PiCloud process.
+type Config struct {
+	DataDir         string `env:"PICLOUD_DATA_DIR" envDefault:"./data"`              // private database, admin key
+	HTTPAddr        string `env:"PICLOUD_HTTP_ADDR" envDefault:"127.0.0.1:8080"`     // API, ingress, Temporal UI
+	TemporalAddr    string `env:"PICLOUD_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"` // gRPC of the in-process Temporal
+	PublicURL       string `env:"PICLOUD_PUBLIC_URL"`                                // how users reach HTTPAddr; "" = http://<HTTPAddr>
+	AdminKey        string `env:"PICLOUD_ADMIN_KEY,unset"`                           // the first key; "" = made on the first start
+	DatabaseURL     string `env:"DATABASE_URL"`                                      // "" = a private PostgreSQL
+	TemporalAddress string `env:"TEMPORAL_ADDRESS"`                                  // "" = an in-process Temporal; else the SDK's TEMPORAL_* hold
+	LogLevel        string `env:"PICLOUD_LOG_LEVEL" envDefault:"info"`               // of logrus
+	LogFormat       string `env:"PICLOUD_LOG_FORMAT" envDefault:"text"`              // text or json
+	MaxTriggerDepth int    `env:"PICLOUD_MAX_TRIGGER_DEPTH" envDefault:"16"`         // this many executions of one chain run
+
+	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
+	Retention Retention `envPrefix:"PICLOUD_"`
+	Sandbox   Sandbox   `envPrefix:"PICLOUD_SANDBOX_"`
+}
+
+// Retry is the policy of triggers that have none of their own.
+type Retry struct {
+	MaximumAttempts    int           `env:"MAXIMUM_ATTEMPTS" envDefault:"3"`
+	InitialInterval    time.Duration `env:"INITIAL_INTERVAL" envDefault:"1s"`
+	BackoffCoefficient float64       `env:"BACKOFF_COEFFICIENT" envDefault:"2"`
+	MaximumInterval    time.Duration `env:"MAXIMUM_INTERVAL" envDefault:"1m"`
+}
+
+// Retention is how many days things are kept.
+type Retention struct {
+	ExecutionDays           int `env:"EXECUTION_RETENTION_DAYS" envDefault:"14"`
+	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"`
+	AbandonedExecutionsDays int `env:"ABANDONED_EXECUTIONS_RETENTION_DAYS" envDefault:"7"`
+}
+
+// Sandbox is the instance's ceiling: a script may ask for less, never for more.
+type Sandbox struct {
+	Processes       int           `env:"PROCESSES"` // children at a time; 0 = two a core
+	MaxWall         time.Duration `env:"MAX_WALL" envDefault:"5m"`
+	MaxCPU          time.Duration `env:"MAX_CPU" envDefault:"30s"`
+	MaxMemoryMB     int           `env:"MAX_MEMORY_MB" envDefault:"128"`
+	MaxPayloadBytes int           `env:"MAX_PAYLOAD_BYTES" envDefault:"1048576"`
+	MaxLogBytes     int           `env:"MAX_LOG_BYTES" envDefault:"65536"`
+	MaxHostCalls    int           `env:"MAX_HOST_CALLS" envDefault:"1000"`
+	MaxEffects      int           `env:"MAX_EFFECTS" envDefault:"500"`
+}
+
+// Read reads the process's environment. The error names every variable that is wrong, and how to mend it.
+func Read() (Config, error) { return parse(env.Options{}) }
+
+// ReadFrom reads the given environment in place of the process's.
+func ReadFrom(environment map[string]string) (Config, error) {
+	return parse(env.Options{Environment: environment})
+}
+
+func parse(options env.Options) (Config, error) {
+	c, err := env.ParseAsWithOptions[Config](options)
+	if err != nil {
+		return Config{}, fmt.Errorf("read environment: %w", err)
+	}
+	return c, c.check()
+}
+
+// check says what no parser sees: numbers that mean nothing.
+func (c Config) check() error {
+	var wrong []error
+	atLeast := func(name string, value, least int) {
+		if value < least {
+			wrong = append(wrong, fmt.Errorf("%s is %d: at least %d", name, value, least))
+		}
+	}
+	atLeast("PICLOUD_MAX_TRIGGER_DEPTH", c.MaxTriggerDepth, 1)
+	atLeast("PICLOUD_EXECUTION_RETENTION_DAYS", c.Retention.ExecutionDays, 1)
+	atLeast("PICLOUD_DEAD_LETTER_RETENTION_DAYS", c.Retention.DeadLetterDays, 1)
+	atLeast("PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS", c.Retention.AbandonedExecutionsDays, 1)
+	atLeast("PICLOUD_SANDBOX_PROCESSES", c.Sandbox.Processes, 0)
+	atLeast("PICLOUD_SANDBOX_MAX_MEMORY_MB", c.Sandbox.MaxMemoryMB, 8)
+	atLeast("PICLOUD_SANDBOX_MAX_PAYLOAD_BYTES", c.Sandbox.MaxPayloadBytes, 1024)
+	atLeast("PICLOUD_SANDBOX_MAX_LOG_BYTES", c.Sandbox.MaxLogBytes, 1024)
+	atLeast("PICLOUD_SANDBOX_MAX_HOST_CALLS", c.Sandbox.MaxHostCalls, 1)
+	atLeast("PICLOUD_SANDBOX_MAX_EFFECTS", c.Sandbox.MaxEffects, 1)
+	if c.Sandbox.MaxWall < 10*time.Millisecond {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_SANDBOX_MAX_WALL is %s: at least 10ms", c.Sandbox.MaxWall))
+	}
+	if c.Sandbox.MaxCPU < 10*time.Millisecond {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_SANDBOX_MAX_CPU is %s: at least 10ms", c.Sandbox.MaxCPU))
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_LOG_FORMAT is %q: text or json", c.LogFormat))
+	}
+	if c.AdminKey != "" && len(c.AdminKey) < 16 {
+		wrong = append(wrong, errors.New("PICLOUD_ADMIN_KEY is too short: at least 16 characters"))
+	}
+	if err := c.RetryPolicy().Check(); err != nil {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_TRIGGER_RETRY_*: %w", err))
+	}
+	return errors.Join(wrong...)
+}
+
+// RetryPolicy is the instance's default.
+func (c Config) RetryPolicy() picloud.RetryPolicy {
+	return picloud.RetryPolicy{
+		MaximumAttempts: c.Retry.MaximumAttempts, InitialInterval: c.Retry.InitialInterval, BackoffCoefficient: c.Retry.BackoffCoefficient,
+		MaximumInterval: c.Retry.MaximumInterval, Jitter: picloud.JitterNone,
+	}
+}
+
+// Ceiling is the most that a script may ask for.
+func (c Config) Ceiling() picloud.Limits {
+	s := c.Sandbox
+	return picloud.Limits{
+		Wall: s.MaxWall, CPU: s.MaxCPU, MemoryMB: s.MaxMemoryMB, PayloadBytes: s.MaxPayloadBytes, LogBytes: s.MaxLogBytes,
+		HostCalls: s.MaxHostCalls, Effects: s.MaxEffects,
+	}
+}
+
+// URL is how users reach the HTTP listener, without a slash at its end.
+func (c Config) URL() string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	return "http://" + c.HTTPAddr
+}

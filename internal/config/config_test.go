@@ -1,0 +1,45 @@
+package config_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/config"
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+func TestNothingSetIsTheDocumentedDefault(t *testing.T) {
+	t.Parallel()
+	c, err := config.ReadFrom(map[string]string{})
+	require.NoError(t, err)
+	assert.Equal(t, "http://127.0.0.1:8080", c.URL())
+	assert.Equal(t, picloud.DefaultRetryPolicy, c.RetryPolicy())
+	assert.Equal(t, 16, c.MaxTriggerDepth)
+	assert.Equal(t, 5*time.Minute, c.Ceiling().Wall)
+}
+
+func TestEveryWrongVariableIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"PICLOUD_MAX_TRIGGER_DEPTH":                   "0",
+		"PICLOUD_EXECUTION_RETENTION_DAYS":            "-1",
+		"PICLOUD_SANDBOX_MAX_WALL":                    "1ns",
+		"PICLOUD_SANDBOX_MAX_MEMORY_MB":               "1",
+		"PICLOUD_LOG_FORMAT":                          "xml",
+		"PICLOUD_ADMIN_KEY":                           "short",
+		"PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS":      "0",
+		"PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS": "0",
+	} {
+		_, err := config.ReadFrom(map[string]string{name: value})
+		require.Error(t, err, name)
+		if name == "PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS" {
+			name = "maximum_attempts"
+		}
+		assert.ErrorContains(t, err, name)
+	}
+	_, err := config.ReadFrom(map[string]string{"PICLOUD_SANDBOX_MAX_WALL": "soon"})
+	assert.ErrorContains(t, err, "soon")
+}
