@@ -83,6 +83,9 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 		if errors.Is(err, picloud.ErrReadSetChanged) {
 			continue
 		}
+		if errors.Is(err, picloud.ErrScriptMissing) { // deleted during the run
+			return r.refused(ctx, missing(r.firing))
+		}
 		if e, ok := errors.AsType[*picloud.ScriptError](err); ok { // what the script did cannot be stored
 			outcome.Failure = e
 			return r.failed(ctx, outcome, began)
@@ -150,6 +153,9 @@ func (r *run) refused(ctx context.Context, e *picloud.ScriptError) (RunScriptRes
 // answerFailure commits the failure for the caller who waits: who gets the error is the one who tries again.
 func (r *run) answerFailure(ctx context.Context, outcome picloud.Outcome) (RunScriptResult, error) {
 	committed, err := r.Journal.CommitExecution(ctx, r.firing, r.commit(picloud.StatusFailed, outcome))
+	if errors.Is(err, picloud.ErrScriptMissing) { // its app is gone, and with it every place to keep the end: the caller is told all the same
+		committed, err = picloud.Committed{Status: picloud.StatusFailed, Error: outcome.Failure}, nil
+	}
 	if err != nil {
 		return r.fault(ctx, TypePlatformFault, fmt.Errorf("commit failed execution: %w", err))
 	}
