@@ -3,9 +3,10 @@ package picloud
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
-// Kind sorts errors by what the caller can do about them. The REST layer maps each kind to one HTTP status.
+// ErrorKind sorts errors by what the caller can do about them. The REST layer maps each kind to one HTTP status.
 type ErrorKind uint8
 
 // The kinds of Error, with the HTTP status that the REST layer answers.
@@ -42,14 +43,15 @@ type Error struct {
 
 // Error gives the message, followed by the field errors, if any.
 func (e *Error) Error() string {
-	s := e.Message
+	var s strings.Builder
+	s.WriteString(e.Message)
 	for _, f := range e.Fields {
-		s += fmt.Sprintf("; %s: %s", f.Field, f.Message)
+		fmt.Fprintf(&s, "; %s: %s", f.Field, f.Message)
 	}
 	if e.Cause != nil {
-		s += ": " + e.Cause.Error()
+		s.WriteString(": " + e.Cause.Error())
 	}
-	return s
+	return s.String()
 }
 
 // Unwrap gives the cause.

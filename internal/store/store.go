@@ -57,7 +57,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	}
 	config.MaxConns = 16
 	if options.MaxConnections > 0 {
-		config.MaxConns = int32(min(options.MaxConnections, 1000)) //nolint:gosec // bounded in this line
+		config.MaxConns = int32(min(options.MaxConnections, 1000))
 	}
 	config.ConnConfig.RuntimeParams["application_name"] = "picloud"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
