@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -25,9 +24,10 @@ import (
 // engineStopTimeout bounds the shutdown of the private PostgreSQL.
 const engineStopTimeout = 20 * time.Second
 
-// engineGOGC is the garbage collector's target while Temporal runs in the process: its live heap is small and its rate of
-// allocation high. GOGC in the environment overrides it.
-const engineGOGC = 400
+// engineGOGC is the garbage collector's target while Temporal runs in the process: its live heap is small (some 100 MB under
+// load) and its rate of allocation high. Measured with 32 workflows at a time: collecting costs 2 % of the CPU at 200;
+// 400 gains nothing that could be measured and takes 200 MB more. GOGC in the environment overrides it.
+const engineGOGC = 200
 
 // engineOptions are the flags of picloud engine.
 type engineOptions struct {
@@ -141,10 +141,21 @@ func parseSearchAttributes(pairs []string) (map[string]enumspb.IndexedValueType,
 		name, typ, _ := strings.Cut(pair, "=")
 		value, err := enumspb.IndexedValueTypeFromString(typ)
 		if name == "" || err != nil || value == enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED {
-			known := slices.DeleteFunc(slices.Sorted(maps.Values(enumspb.IndexedValueType_name)), func(s string) bool { return s == "Unspecified" })
-			return nil, fmt.Errorf("parse search attribute %q: want Name=Type, with a type of %s", pair, strings.Join(known, ", "))
+			return nil, fmt.Errorf("parse search attribute %q: want Name=Type, with a type of %s", pair, strings.Join(searchAttributeTypes(), ", "))
 		}
 		attributes[name] = value
 	}
 	return attributes, nil
+}
+
+// searchAttributeTypes are the names of Temporal's types, sorted.
+func searchAttributeTypes() []string {
+	var names []string
+	for number := range enumspb.IndexedValueType_name {
+		if number != int32(enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED) {
+			names = append(names, enumspb.IndexedValueType(number).String())
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -22,6 +22,9 @@ const (
 // limits them itself, and a limit inside the engine would only show as latency.
 const plenty = 100_000
 
+// cachedWorkflows is how many workflows the history service keeps in memory, some 10 KB each: more than are in flight at once.
+const cachedWorkflows = 4096
+
 // newSettings are the dynamic settings, by Temporal's defaults where they are not named.
 func newSettings() *dynamicconfig.MemoryClient {
 	settings := dynamicconfig.NewMemoryClient()
@@ -33,6 +36,9 @@ func newSettings() *dynamicconfig.MemoryClient {
 		// One process: a queue in four parts is four pollers' worth of idle queries, and forwarding between them.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+
+		// Workflows live for milliseconds; the default keeps 128 000 closed ones in memory, for an hour.
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): cachedWorkflows,
 
 		dynamicconfig.FrontendRPS.Key():                                  plenty,
 		dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Key():           plenty,
