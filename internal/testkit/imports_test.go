@@ -22,7 +22,7 @@ var floors = [][]string{
 	{"schema", "internal/store", "internal/sandbox", "internal/auth", "internal/mail", "internal/config", "activities", "dashboard"},
 	{"workflows"},
 	{"internal/engine", "worker", "internal/dispatch", "api"},
-	{"deployments/embedded"},
+	{"deployments/embedded", "internal/apply"},
 	{"internal/cli"},
 	{"cmd/picloud"},
 }
