@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/picloud/picloud/deployments/embedded/pgserver"
 	"github.com/picloud/picloud/deployments/embedded/temporalserver"
+	"github.com/picloud/picloud/workflows"
 )
 
 // engineStopTimeout bounds the shutdown of the private PostgreSQL.
@@ -65,7 +67,7 @@ func newEngine() *cobra.Command {
 	flags.StringVar(&opts.postgresURL, "postgres-url", "", "use this PostgreSQL in place of a private one")
 	flags.StringVar(&opts.temporalAddr, "temporal-addr", "127.0.0.1:0", "where Temporal's gRPC frontend listens")
 	flags.StringVar(&opts.namespace, "namespace", temporalserver.DefaultNamespace, "Temporal namespace to register")
-	flags.StringArrayVar(&opts.searchAttributes, "search-attribute", nil, "custom search attribute of the namespace, Name=Keyword|Int|… (repeatable)")
+	flags.StringArrayVar(&opts.searchAttributes, "search-attribute", nil, "one more custom search attribute of the namespace, Name=Keyword|Int|… (repeatable)")
 	flags.BoolVar(&opts.unsafe, "unsafe", false, "for tests: no flushing to disk, and quick to notice changed namespaces")
 	return cmd
 }
@@ -77,7 +79,7 @@ func runEngine(ctx context.Context, opts engineOptions, streams Streams, log log
 		_, _ = io.Copy(io.Discard, streams.In)
 		cancel(nil)
 	}()
-	attributes, err := parseSearchAttributes(opts.searchAttributes)
+	attributes, err := engineSearchAttributes(opts.searchAttributes)
 	if err != nil {
 		return err
 	}
@@ -132,6 +134,16 @@ func engineRefresh(unsafe bool) time.Duration {
 		return 200 * time.Millisecond
 	}
 	return temporalserver.DefaultNamespaceRefresh
+}
+
+// engineSearchAttributes are PiCloud's own and those of the flags.
+func engineSearchAttributes(pairs []string) (map[string]enumspb.IndexedValueType, error) {
+	attributes, err := parseSearchAttributes(pairs)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(attributes, workflows.SearchAttributes)
+	return attributes, nil
 }
 
 // parseSearchAttributes reads Name=Type pairs; Type is one of Temporal's, in any case: Keyword, Int, Bool, …
