@@ -25,6 +25,7 @@ type Options struct {
 	Address   string
 	Namespace string // "" = TEMPORAL_NAMESPACE where Address is "" too, else "default"
 	BaseURL   string // of PiCloud as people reach it, e.g. "http://127.0.0.1:8080"; the Temporal UI is under /temporal
+	Identity  string // of this process in Temporal's histories; "" = the SDK's "<pid>@<host>"
 	Log       logrus.FieldLogger
 }
 
@@ -51,6 +52,9 @@ func New(o Options) (*Engine, error) {
 	}
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
+	}
+	if o.Identity != "" {
+		options.Identity = o.Identity
 	}
 	if o.Log != nil {
 		options.Logger = logger{o.Log}
