@@ -56,7 +56,7 @@ func quiet() logrus.FieldLogger {
 }
 
 func TestMissingServerIsFetched(t *testing.T) {
-	t.Parallel()
+	t.Setenv("TMPDIR", t.TempDir()) // the library leaves its log there
 	dir := t.TempDir()
 	target := filepath.Join(dir, "server")
 	require.NoError(t, fetch(dir, target, "", Options{FetchURL: repository(t).URL, Log: quiet()}))
@@ -69,7 +69,7 @@ func TestMissingServerIsFetched(t *testing.T) {
 }
 
 func TestFetchFailureIsToldAndLeavesNothing(t *testing.T) {
-	t.Parallel()
+	t.Setenv("TMPDIR", t.TempDir()) // the library leaves its log there
 	dir := t.TempDir()
 	nothing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(nothing.Close)
@@ -81,7 +81,7 @@ func TestFetchFailureIsToldAndLeavesNothing(t *testing.T) {
 }
 
 func TestClusterKeepsItsMajorVersion(t *testing.T) {
-	t.Parallel()
+	t.Setenv("TMPDIR", t.TempDir()) // the library leaves its log there
 	nothing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(nothing.Close)
 	_, err := findBinaries(t.Context(), t.TempDir(), "14", Options{FetchURL: nothing.URL, Log: quiet()})
