@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -176,3 +178,6 @@ func (s *starter) failing(fails func(id string) error) {
 	defer s.mu.Unlock()
 	s.fails = fails
 }
+
+// newID makes the id of an execution or event.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
