@@ -111,6 +111,33 @@ func (a account) prepareFolder(dir string, log logrus.FieldLogger) error {
 	}
 }
 
+// Barrier gives the first folder above dataDir that the account which runs the server cannot pass through; "" when there is none. Only root's server runs
+// as another account.
+func Barrier(dataDir string) (string, error) {
+	dir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return "", fmt.Errorf("resolve data folder: %w", err)
+	}
+	a, err := pickAccount()
+	if err != nil || !a.other {
+		return "", err
+	}
+	for folder := filepath.Dir(dir); ; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(folder); err == nil {
+			passable, _, err := a.passable(folder)
+			if err != nil {
+				return "", err
+			}
+			if !passable {
+				return folder, nil
+			}
+		}
+		if folder == filepath.Dir(folder) {
+			return "", nil
+		}
+	}
+}
+
 // passable says whether the account may pass through folder.
 func (a account) passable(folder string) (bool, fs.FileInfo, error) {
 	info, err := os.Stat(folder)

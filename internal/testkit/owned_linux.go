@@ -1,0 +1,5 @@
+package testkit
+
+import "syscall"
+
+func ownedProcess() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} }
