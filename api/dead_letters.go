@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// maxNote is the longest note on an ignored dead letter, in bytes.
+const maxNote = 2000
+
+// deadLetter finds a dead letter.
+func (s *server) deadLetter(ctx context.Context, appSlug, id string) (picloud.App, picloud.DeadLetter, error) {
+	app, err := s.app(ctx, appSlug)
+	if err != nil {
+		return app, picloud.DeadLetter{}, err
+	}
+	if !isID(id) {
+		return app, picloud.DeadLetter{}, missing("dead_letter", id)
+	}
+	d, err := s.DeadLetters.DeadLetter(ctx, app.ID, id)
+	return app, d, err
+}
+
+// ListDeadLetters implements StrictServerInterface.
+func (s *server) ListDeadLetters(ctx context.Context, request ListDeadLettersRequestObject) (ListDeadLettersResponseObject, error) {
+	q := request.Params
+	p, err := idPage(q.Limit, q.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	filter := picloud.DeadLetterFilter{
+		Script: deref(q.Script), Trigger: deref(q.Trigger), Reason: picloud.Reason(deref(q.Reason)), Fingerprint: deref(q.Fingerprint),
+	}
+	if filter.Resolution, err = parseResolution(q.Resolution); err != nil {
+		return nil, err
+	}
+	err = checkFilters("script", filter.Script, "trigger", filter.Trigger, "reason", string(filter.Reason), "fingerprint", filter.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.DeadLetters.ListDeadLetters(ctx, app.ID, filter, p)
+	if err != nil {
+		return nil, err
+	}
+	return ListDeadLetters200JSONResponse{Items: convert(list.Items, toDeadLetter), NextCursor: orNil(list.Next)}, nil
+}
+
+func parseResolution(s *string) (*picloud.Resolution, error) {
+	switch r := picloud.Resolution(deref(s)); r {
+	case "":
+		return nil, nil
+	case "unresolved":
+		unresolved := picloud.Unresolved
+		return &unresolved, nil
+	case picloud.Replayed, picloud.Ignored, picloud.HandledByScript, picloud.HandlerFailed:
+		return &r, nil
+	default:
+		return nil, picloud.InvalidField("resolution", "must be unresolved, replayed, ignored, handled_by_script or handler_failed")
+	}
+}
+
+// CountDeadLetters implements StrictServerInterface.
+func (s *server) CountDeadLetters(ctx context.Context, request CountDeadLettersRequestObject) (CountDeadLettersResponseObject, error) {
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.DeadLetters.CountUnresolved(ctx, app.ID)
+	return CountDeadLetters200JSONResponse{Unresolved: n}, err
+}
+
+// GetDeadLetter implements StrictServerInterface.
+func (s *server) GetDeadLetter(ctx context.Context, request GetDeadLetterRequestObject) (GetDeadLetterResponseObject, error) {
+	_, d, err := s.deadLetter(ctx, request.App, request.DeadLetter)
+	if err != nil {
+		return nil, err
+	}
+	return GetDeadLetter200JSONResponse(toDeadLetter(d)), nil
+}
+
+// ReplayDeadLetter implements StrictServerInterface.
+func (s *server) ReplayDeadLetter(ctx context.Context, request ReplayDeadLetterRequestObject) (ReplayDeadLetterResponseObject, error) {
+	app, d, err := s.deadLetter(ctx, request.App, request.DeadLetter)
+	if err != nil {
+		return nil, err
+	}
+	r := picloud.Replay{Principal: auth.PrincipalFrom(ctx).Name}
+	if body := request.Body; body != nil {
+		if body.Version != nil {
+			if err := checkVersion(*body.Version); err != nil {
+				return nil, err
+			}
+		}
+		if err := checkPayload(body.Data, s.Ceiling); err != nil {
+			return nil, err
+		}
+		r.Data, r.Version, r.Again = body.Data, deref(body.Version), deref(body.Again)
+	}
+	id, err := s.DeadLetters.ReplayDeadLetter(ctx, app.ID, d.ID, r)
+	if err != nil {
+		return nil, err
+	}
+	return ReplayDeadLetter202JSONResponse{
+		Body:    Accepted{ID: id, Status: AcceptedStatusQueued, ReplayOf: &d.ID},
+		Headers: ReplayDeadLetter202ResponseHeaders{Location: executionPath(app.Slug, id)},
+	}, nil
+}
+
+// IgnoreDeadLetter implements StrictServerInterface.
+func (s *server) IgnoreDeadLetter(ctx context.Context, request IgnoreDeadLetterRequestObject) (IgnoreDeadLetterResponseObject, error) {
+	app, d, err := s.deadLetter(ctx, request.App, request.DeadLetter)
+	if err != nil {
+		return nil, err
+	}
+	note := ""
+	if request.Body != nil {
+		note = deref(request.Body.Note)
+	}
+	if err := checkText("note", note, maxNote); err != nil {
+		return nil, err
+	}
+	if d, err = s.DeadLetters.IgnoreDeadLetter(ctx, app.ID, d.ID, note, auth.PrincipalFrom(ctx).Name); err != nil {
+		return nil, err
+	}
+	return IgnoreDeadLetter200JSONResponse(toDeadLetter(d)), nil
+}
+
+func toDeadLetter(d picloud.DeadLetter) DeadLetter {
+	return DeadLetter{
+		ID: d.ID, ExecutionID: d.ExecutionID, Script: d.Script, Version: d.Version, Trigger: orNil(d.Trigger), Kind: string(d.Kind),
+		Reason: string(d.Reason), Error: *toScriptError(&d.Error), Event: *toEvent(&d.Event), Attempts: d.Attempts, Depth: d.Depth,
+		Fingerprint: d.Fingerprint, Resolution: orNil(string(d.Resolution)), ResolvedAt: instant(d.ResolvedAt), ResolvedBy: orNil(d.ResolvedBy),
+		Note: orNil(d.Note), ReplayExecutionID: orNil(d.ReplayExecutionID), CreatedAt: d.CreatedAt.UTC(),
+	}
+}

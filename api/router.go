@@ -1,0 +1,61 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// routes wires all routes. Every request passes the guard, unknown ones too.
+func (s *server) routes() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.RedirectTrailingSlash = false
+	r.HandleMethodNotAllowed = true
+	r.UseRawPath = true // a kv key may hold %2F
+	r.UnescapePathValues = true
+	_ = r.SetTrustedProxies(nil)
+
+	r.Use(s.identify, s.logAccess, s.recover, s.guard, s.limitBody)
+	RegisterHandlersWithOptions(r, NewStrictHandler(s, StrictErrors{Request: s.fail, Handler: s.fail, Response: s.fail}),
+		GinServerOptions{ErrorHandler: s.failParameter})
+
+	r.Any("/run/:app/:script", s.ingress)
+	r.Any("/run/:app/:script/*path", s.ingress)
+	r.GET("/docs/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", openAPI) })
+	if s.TemporalUI != nil {
+		ui := withoutKey(http.NewCrossOriginProtection().Handler(s.TemporalUI))
+		r.Any("/temporal", gin.WrapH(ui))
+		r.Any("/temporal/*path", gin.WrapH(ui))
+	}
+	dashboard := s.Dashboard
+	if dashboard == nil {
+		dashboard = http.HandlerFunc(landing)
+	}
+	dashboard = withoutKey(http.NewCrossOriginProtection().Handler(dashboard))
+	r.NoMethod(func(c *gin.Context) {
+		s.write(c, http.StatusMethodNotAllowed, problem{Code: "method_not_allowed", Detail: "this address does not take " + c.Request.Method})
+	})
+	r.NoRoute(func(c *gin.Context) {
+		path := c.Request.URL.Path
+		if isAPI(path) || underPrefix(path, "/temporal") || (s.Dashboard == nil && path != "/") {
+			s.fail(c, picloud.Errorf(picloud.NotFound, "route_not_found", "there is nothing at this address"))
+			return
+		}
+		dashboard.ServeHTTP(c.Writer, c.Request)
+	})
+	return r
+}
+
+// withoutKey keeps the key from handlers that have no use for it and may pass headers on.
+func withoutKey(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Header.Del("Authorization")
+		w.Header().Set("X-Frame-Options", "SAMEORIGIN")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,92 @@
+// Package api is the outside of PiCloud: the REST API under /v1, the ingress under /run, and the doors to the dashboard and to the Temporal UI.
+//
+// openapi.yaml is its source: openapi.gen.go (the gin interface and the types) and client/ are generated from it.
+package api
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config codegen/server.yaml openapi.yaml
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config codegen/client.yaml openapi.yaml
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// OpenAPI gives the document that describes the API, as YAML.
+func OpenAPI() []byte { return openAPI }
+
+// Options are what the API is made of. All interfaces, Log and AdminKey are required.
+type Options struct {
+	Apps        picloud.Apps
+	Scripts     picloud.Scripts
+	Compiler    picloud.Compiler
+	Triggers    picloud.Triggers
+	KV          picloud.KV
+	Executions  picloud.Executions
+	Abandoned   picloud.Abandoned
+	DeadLetters picloud.DeadLetters
+	Engine      picloud.Engine
+	Inbox       picloud.Inbox
+	Outbox      picloud.Outbox
+	Endpoints   picloud.Endpoints
+	Idempotency picloud.Idempotency
+
+	Log       logrus.FieldLogger
+	AdminKey  string              // the bootstrap admin key; with an empty one nobody is let in
+	PublicURL string              // e.g. "https://example.com"; "" = what the request says
+	Ceiling   picloud.Limits      // what a script may ask for at most; zero fields = picloud.DefaultLimits
+	Retry     picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
+	MaxDepth  int                 // of a chain of triggers; 0 = 16
+
+	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
+	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
+
+	// Ready says whether database and engine answer; nil = always. Its error goes to the log only.
+	Ready func(ctx context.Context) error
+}
+
+// server implements the operations of openapi.yaml (StrictServerInterface) and the ingress.
+type server struct {
+	Options
+	auth *auth.Authenticator
+}
+
+// New makes the handler of everything that PiCloud serves over HTTP.
+func New(options Options) http.Handler {
+	if options.Retry.MaximumAttempts == 0 {
+		options.Retry = picloud.DefaultRetryPolicy
+	}
+	if options.MaxDepth == 0 {
+		options.MaxDepth = 16
+	}
+	options.Ceiling = fillLimits(options.Ceiling, picloud.DefaultLimits)
+	options.PublicURL = strings.TrimRight(options.PublicURL, "/")
+	s := &server{Options: options, auth: auth.New(options.AdminKey)}
+	return s.routes()
+}
+
+// The listener's limits. There is no write timeout: synchronous calls wait as long as their scripts may run; reading a
+// body has its own deadline (timedBody).
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// NewHTTPServer makes the server of handler on addr, with limits on headers and idle connections.
+func NewHTTPServer(addr string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr: addr, Handler: handler,
+		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+}

@@ -1,0 +1,237 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// laterKinds are kinds that the contract has and this version does not.
+var laterKinds = []string{"cron", "pubsub", "queue", "email", "dead_letter"}
+
+// checkKind says whether triggers can be registered for kind.
+func checkKind(kind picloud.Kind) error {
+	if slices.Contains(picloud.Kinds, kind) {
+		return nil
+	}
+	names := make([]string, len(picloud.Kinds))
+	for i, k := range picloud.Kinds {
+		names[i] = string(k)
+	}
+	have := strings.Join(names, ", ")
+	if slices.Contains(laterKinds, string(kind)) {
+		return picloud.InvalidField("kind", "%q is not supported by this version yet: it has %s", kind, have)
+	}
+	return picloud.InvalidField("kind", "%q is no kind: there are %s", string(kind[:min(len(kind), 50)]), have)
+}
+
+// The methods that an http trigger may name.
+var httpMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
+
+// parseConfig checks the config of a trigger by its kind and sets it.
+func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
+	switch t.Kind {
+	case picloud.KindHTTP:
+		var c HTTPTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		parsed, err := parseHTTPConfig(c)
+		t.HTTP = &parsed
+		return err
+	case picloud.KindKV:
+		var c KVTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		t.KV = &picloud.KVConfig{Collection: picloud.Glob(c.Collection), Operations: distinct(c.Operations), Key: picloud.Glob(deref(c.Key))}
+		if err := t.KV.Check(); err != nil {
+			return err
+		}
+		return checkFilters("config.collection", c.Collection, "config.key", deref(c.Key))
+	default:
+		return checkKind(t.Kind)
+	}
+}
+
+func parseHTTPConfig(c HTTPTriggerConfig) (picloud.HTTPConfig, error) {
+	parsed := picloud.HTTPConfig{Path: deref(c.Path), Mode: picloud.HTTPMode(deref(c.Mode)), Auth: deref(c.Auth)}
+	for _, m := range c.Methods {
+		m = strings.ToUpper(m)
+		if !slices.Contains(httpMethods, m) {
+			return parsed, picloud.InvalidField("config.methods", "%q is no method: one of %s", m[:min(len(m), 50)], strings.Join(httpMethods, ", "))
+		}
+		parsed.Methods = append(parsed.Methods, m)
+	}
+	parsed.Methods = distinct(parsed.Methods)
+	if parsed.Path != "" {
+		if err := picloud.CheckGlob("config.path", parsed.Path); err != nil {
+			return parsed, err
+		}
+		if err := checkText("config.path", parsed.Path, picloud.MaxGlobLength); err != nil {
+			return parsed, err
+		}
+		if parsed.Path[0] != '/' && parsed.Path != "*" {
+			return parsed, picloud.InvalidField("config.path", `must start with a slash, as the path below the endpoint does ("/orders/*")`)
+		}
+	}
+	switch parsed.Mode {
+	case "":
+		parsed.Mode = picloud.HTTPSync
+	case picloud.HTTPSync, picloud.HTTPAsync:
+	default:
+		return parsed, picloud.InvalidField("config.mode", `must be "sync" or "async"`)
+	}
+	switch parsed.Auth {
+	case "", "key":
+		parsed.Auth = "key"
+	case "none", "webhook":
+		return parsed, picloud.InvalidField("config.auth", `%q is not supported by this version yet: it has "key"`, parsed.Auth)
+	default:
+		return parsed, picloud.InvalidField("config.auth", `must be "key"`)
+	}
+	return parsed, nil
+}
+
+func distinct(words []string) []string {
+	var out []string
+	for _, w := range words {
+		if !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// encodeConfig is parseConfig's other way.
+func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
+	var config any
+	switch {
+	case t.HTTP != nil:
+		mode := string(t.HTTP.Mode)
+		config = HTTPTriggerConfig{Methods: t.HTTP.Methods, Path: orNil(t.HTTP.Path), Mode: &mode, Auth: &t.HTTP.Auth}
+	case t.KV != nil:
+		config = KVTriggerConfig{Collection: string(t.KV.Collection), Operations: t.KV.Operations, Key: orNil(string(t.KV.Key))}
+	default:
+		config = struct{}{}
+	}
+	raw, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("encode config of trigger: %w", err)
+	}
+	return raw, nil
+}
+
+// maxErrorClass is the longest name of an error class, in bytes.
+const maxErrorClass = 200
+
+// parseRetry reads a retry policy; what it leaves out is the instance's default. nil stays nil.
+func parseRetry(r *RetryPolicy, defaults picloud.RetryPolicy) (*picloud.RetryPolicy, error) {
+	if r == nil {
+		return nil, nil
+	}
+	p := defaults
+	var err error
+	if r.MaximumAttempts != nil {
+		p.MaximumAttempts = *r.MaximumAttempts
+	}
+	if r.BackoffCoefficient != nil {
+		p.BackoffCoefficient = *r.BackoffCoefficient
+	}
+	if r.InitialInterval != nil {
+		if p.InitialInterval, err = parseDuration("retry.initial_interval", *r.InitialInterval); err != nil {
+			return nil, err
+		}
+	}
+	if r.MaximumInterval != nil {
+		if p.MaximumInterval, err = parseDuration("retry.maximum_interval", *r.MaximumInterval); err != nil {
+			return nil, err
+		}
+	} else {
+		p.MaximumInterval = max(p.MaximumInterval, p.InitialInterval)
+	}
+	if r.MaximumDuration != nil {
+		if p.MaximumDuration, err = parseDuration("retry.maximum_duration", *r.MaximumDuration); err != nil {
+			return nil, err
+		}
+	}
+	if r.Jitter != nil {
+		p.Jitter = picloud.Jitter(*r.Jitter)
+	}
+	if r.NonRetryableErrors != nil {
+		p.NonRetryableErrors = distinct(r.NonRetryableErrors)
+	}
+	for _, class := range p.NonRetryableErrors {
+		if err := checkText("retry.non_retryable_errors", class, maxErrorClass); err != nil {
+			return nil, err
+		}
+	}
+	return &p, p.Check()
+}
+
+func toRetry(p *picloud.RetryPolicy) *RetryPolicy {
+	if p == nil {
+		return nil
+	}
+	jitter := string(p.Jitter)
+	if jitter == "" {
+		jitter = string(picloud.JitterNone)
+	}
+	initial, most, bound := formatDuration(p.InitialInterval), formatDuration(p.MaximumInterval), formatDuration(p.MaximumDuration)
+	return &RetryPolicy{
+		MaximumAttempts: &p.MaximumAttempts, InitialInterval: &initial, BackoffCoefficient: &p.BackoffCoefficient, MaximumInterval: &most,
+		Jitter: &jitter, MaximumDuration: &bound, NonRetryableErrors: p.NonRetryableErrors,
+	}
+}
+
+// patchRetry applies a merge patch to a policy; null takes it away.
+func patchRetry(now *RetryPolicy, patch json.RawMessage) (*RetryPolicy, error) {
+	if string(patch) == "null" {
+		return nil, nil
+	}
+	target := []byte("{}")
+	if now != nil {
+		var err error
+		if target, err = json.Marshal(now); err != nil {
+			return nil, fmt.Errorf("encode retry policy: %w", err)
+		}
+	}
+	merged, err := mergePatch(target, patch)
+	if err != nil {
+		return nil, err
+	}
+	var p RetryPolicy
+	return &p, decodeJSON(merged, &p, "retry")
+}
+
+// mergePatch applies a JSON merge patch (RFC 7396) to target.
+func mergePatch(target, patch json.RawMessage) (json.RawMessage, error) {
+	var changes map[string]json.RawMessage
+	if json.Unmarshal(patch, &changes) != nil || changes == nil {
+		return patch, nil // what is no object replaces
+	}
+	members := map[string]json.RawMessage{}
+	_ = json.Unmarshal(target, &members) // what is no object is replaced
+	if members == nil {
+		members = map[string]json.RawMessage{}
+	}
+	for name, change := range changes {
+		if string(change) == "null" {
+			delete(members, name)
+			continue
+		}
+		merged, err := mergePatch(members[name], change)
+		if err != nil {
+			return nil, err
+		}
+		members[name] = merged
+	}
+	out, err := json.Marshal(members)
+	if err != nil {
+		return nil, fmt.Errorf("encode merged value: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// trigger finds a trigger by its id.
+func (s *server) trigger(ctx context.Context, appSlug, id string) (picloud.App, picloud.Trigger, error) {
+	app, err := s.app(ctx, appSlug)
+	if err != nil {
+		return app, picloud.Trigger{}, err
+	}
+	if !isID(id) {
+		return app, picloud.Trigger{}, missing("trigger", id)
+	}
+	t, err := s.Triggers.Trigger(ctx, app.ID, id)
+	return app, t, err
+}
+
+// ListTriggers implements StrictServerInterface.
+func (s *server) ListTriggers(ctx context.Context, request ListTriggersRequestObject) (ListTriggersResponseObject, error) {
+	p, err := idPage(request.Params.Limit, request.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	filter := picloud.TriggerFilter{Kind: picloud.Kind(deref(request.Params.Kind)), Script: deref(request.Params.Script)}
+	if filter.Kind != "" {
+		if err := checkKind(filter.Kind); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkFilters("script", filter.Script); err != nil {
+		return nil, err
+	}
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Triggers.ListTriggers(ctx, app.ID, filter, p)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Trigger, len(list.Items))
+	for i, t := range list.Items {
+		if items[i], err = toTrigger(t); err != nil {
+			return nil, err
+		}
+	}
+	return ListTriggers200JSONResponse{Items: items, NextCursor: orNil(list.Next)}, nil
+}
+
+// CreateTrigger implements StrictServerInterface.
+func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequestObject) (CreateTriggerResponseObject, error) {
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	body := request.Body
+	t := picloud.Trigger{
+		AppID: app.ID, Name: body.Name, Kind: picloud.Kind(body.Kind), Script: body.Script,
+		Enabled: body.Enabled == nil || *body.Enabled, RegisteredByPrincipal: auth.PrincipalFrom(ctx).Name,
+	}
+	if err := checkKind(t.Kind); err != nil {
+		return nil, err
+	}
+	if err := s.setTrigger(&t, body.Config, body.Retry); err != nil {
+		return nil, err
+	}
+	if t, err = s.Triggers.CreateTrigger(ctx, t); err != nil {
+		return nil, err
+	}
+	out, err := toTrigger(t)
+	return CreateTrigger201JSONResponse{
+		Body: out, Headers: CreateTrigger201ResponseHeaders{Location: "/v1/apps/" + app.Slug + "/triggers/" + t.ID},
+	}, err
+}
+
+// setTrigger checks names, config and retry, and sets the latter two.
+func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *RetryPolicy) error {
+	if err := picloud.CheckName("name", t.Name); err != nil {
+		return err
+	}
+	if err := picloud.CheckName("script", t.Script); err != nil {
+		return err
+	}
+	if err := parseConfig(t, config); err != nil {
+		return err
+	}
+	var err error
+	t.Retry, err = parseRetry(retry, s.Retry)
+	return err
+}
+
+// GetTrigger implements StrictServerInterface.
+func (s *server) GetTrigger(ctx context.Context, request GetTriggerRequestObject) (GetTriggerResponseObject, error) {
+	_, t, err := s.trigger(ctx, request.App, request.Trigger)
+	if err != nil {
+		return nil, err
+	}
+	out, err := toTrigger(t)
+	return GetTrigger200JSONResponse(out), err
+}
+
+// PatchTrigger implements StrictServerInterface.
+func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestObject) (PatchTriggerResponseObject, error) {
+	_, t, err := s.trigger(ctx, request.App, request.Trigger)
+	if err != nil {
+		return nil, err
+	}
+	now, err := toTrigger(t)
+	if err != nil {
+		return nil, err
+	}
+	patch := request.Body
+	if patch.Name != nil {
+		t.Name = *patch.Name
+	}
+	if patch.Script != nil {
+		t.Script = *patch.Script
+	}
+	if patch.Enabled != nil {
+		t.Enabled = *patch.Enabled
+	}
+	config, retry := now.Config, now.Retry
+	if patch.Config != nil {
+		if config, err = mergePatch(config, patch.Config); err != nil {
+			return nil, err
+		}
+	}
+	if patch.Retry != nil {
+		if retry, err = patchRetry(retry, patch.Retry); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.setTrigger(&t, config, retry); err != nil {
+		return nil, err
+	}
+	if t, err = s.Triggers.UpdateTrigger(ctx, t); err != nil {
+		return nil, err
+	}
+	out, err := toTrigger(t)
+	return PatchTrigger200JSONResponse(out), err
+}
+
+// DeleteTrigger implements StrictServerInterface.
+func (s *server) DeleteTrigger(ctx context.Context, request DeleteTriggerRequestObject) (DeleteTriggerResponseObject, error) {
+	app, t, err := s.trigger(ctx, request.App, request.Trigger)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Triggers.DeleteTrigger(ctx, app.ID, t.ID); err != nil {
+		return nil, err
+	}
+	return DeleteTrigger204Response{}, nil
+}
+
+// FireTrigger implements StrictServerInterface.
+func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObject) (FireTriggerResponseObject, error) {
+	app, t, err := s.trigger(ctx, request.App, request.Trigger)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := s.Endpoints.Endpoint(ctx, app.Slug, t.Script)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPayload(request.Body.Data, endpoint.Limits); err != nil {
+		return nil, err
+	}
+	event := newEvent(ctx, "/apps/"+app.Slug+"/"+string(t.Kind)+"/"+t.Name, t.Name, request.Body.Data)
+	event.Type = picloud.TypeHTTPRequest
+	if t.Kind == picloud.KindKV {
+		event.Type = picloud.TypeKVUpdated
+	}
+	f := s.newFiring(endpoint, &t, event, auth.PrincipalFrom(ctx).Name)
+	f.What = string(t.Kind) + " " + t.Name + " fired by hand"
+	if err := s.Outbox.Enqueue(ctx, f, event); err != nil {
+		return nil, err
+	}
+	return FireTrigger202JSONResponse{
+		Body: Accepted{ID: f.ExecutionID, Status: AcceptedStatusQueued}, Headers: FireTrigger202ResponseHeaders{Location: executionPath(app.Slug, f.ExecutionID)},
+	}, nil
+}
+
+func toTrigger(t picloud.Trigger) (Trigger, error) {
+	config, err := encodeConfig(t)
+	return Trigger{
+		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry),
+		RegisteredByPrincipal: t.RegisteredByPrincipal, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+	}, err
+}
