@@ -17,7 +17,7 @@ const (
 	MaintainPartitionsName = "MaintainPartitions"
 )
 
-// Activities are the activities with what they need. All fields but Random and Now must be set; Inbox may be nil in a process where no caller waits.
+// Activities are the activities with what they need. All fields down to Keeper must be set; Inbox may be nil in a process where no caller waits.
 type Activities struct {
 	Journal picloud.Journal
 	Sandbox picloud.Sandbox
@@ -25,6 +25,8 @@ type Activities struct {
 	Keeper  Keeper
 	Random  func() float64   // uniform in [0,1), for jitter; nil = math/rand
 	Now     func() time.Time // nil = time.Now
+	// StopGrace is how long a script may go on when its worker is stopping, before it is handed back; the worker sets it.
+	StopGrace time.Duration
 }
 
 func (a *Activities) random() float64 {

@@ -34,7 +34,34 @@ func (a *Activities) RunScript(ctx context.Context, in RunScriptInput) (RunScrip
 	r := newRun(ctx, a, in)
 	r.silence = r.heartbeat(ctx)
 	defer r.silence()
+	ctx, cancel := r.untilHandedBack(ctx)
+	defer cancel()
 	return r.do(ctx)
+}
+
+// untilHandedBack ends a normal activity's script in time before the end of a stopping worker: once that has come, nothing that the activity
+// says reaches the workflow.
+func (r *run) untilHandedBack(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.local || r.StopGrace <= 0 {
+		return ctx, func() {}
+	}
+	stop := activity.GetWorkerStopChannel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-stop:
+		}
+		timer := time.NewTimer(r.StopGrace)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+			cancel()
+		}
+	}()
+	return ctx, cancel
 }
 
 // run is one attempt on its way.
@@ -48,13 +75,16 @@ type run struct {
 }
 
 func newRun(ctx context.Context, a *Activities, in RunScriptInput) *run {
-	info := activity.GetInfo(ctx)
-	r := &run{Activities: a, firing: in.Firing, attempt: in.Failed + 1, startedAt: in.StartedAt, local: info.IsLocalActivity}
-	if !r.local {
-		// Platform faults and timeouts go back to the workflow, so Temporal's earlier attempts at this activity are failures of the script.
-		r.attempt = in.Failed + int(info.Attempt)
+	failed := in.Failed
+	local := activity.GetInfo(ctx).IsLocalActivity
+	if !local {
+		// Not every earlier try of this activity was an attempt of the script (a worker that stops spoils its tries): the heartbeats know.
+		var earlier Failure
+		if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &earlier) == nil {
+			failed = max(failed, earlier.Attempts)
+		}
 	}
-	return r
+	return &run{Activities: a, firing: in.Firing, attempt: failed + 1, startedAt: in.StartedAt, local: local}
 }
 
 func (r *run) do(ctx context.Context) (RunScriptResult, error) {

@@ -44,6 +44,9 @@ type Workers struct {
 // the engine's.
 func New(c client.Client, a *activities.Activities, o Options) *Workers {
 	o = o.withDefaults()
+	graceful := *a
+	graceful.StopGrace = o.StopTimeout - o.StopTimeout/10
+	a = &graceful
 	worker.SetStickyWorkflowCacheSize(o.CacheSize)
 	w := &Workers{
 		workflows: worker.New(c, workflows.TaskQueue, worker.Options{

@@ -101,10 +101,16 @@ func (e *Engine) Await(ctx context.Context, executionID string) error {
 	if _, closed := errors.AsType[*temporal.WorkflowExecutionError](err); err == nil || closed {
 		return nil
 	}
+	if _, late := errors.AsType[*serviceerror.DeadlineExceeded](err); late { // gRPC's word for the end of ctx, which it sees a moment earlier
+		return fmt.Errorf("await execution: %w", context.DeadlineExceeded)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("await execution: %w", ctx.Err())
+	}
 	return wrapMissing("await execution", executionID, err)
 }
 
-// Cancel asks a running execution to end.
+// Cancel asks a running execution to end. To ask again changes nothing, also when it has ended by that.
 func (e *Engine) Cancel(ctx context.Context, executionID string) error {
 	return wrapMissing("cancel execution", executionID, e.client.CancelWorkflow(ctx, workflows.ExecutionID(executionID), ""))
 }
