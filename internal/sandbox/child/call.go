@@ -1,0 +1,142 @@
+package child
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/fault"
+	"github.com/picloud/picloud/internal/sandbox/frame"
+)
+
+// answer makes the value of a call's promise from the server's reply.
+type answer func(head frame.Reply, body []byte) (goja.Value, error)
+
+// call is one open call to the server.
+type call struct {
+	answer          answer
+	resolve, reject func(any) error
+}
+
+// typeError and rangeError are errors that the script gets as errors of these classes.
+type (
+	typeError  string
+	rangeError string
+)
+
+func (e typeError) Error() string  { return string(e) }
+func (e rangeError) Error() string { return string(e) }
+
+// async makes one call to the server and gives its promise. What prepare finds wrong rejects the promise.
+func (r *run) async(prepare func() (frame.Call, []byte, answer, error)) goja.Value {
+	promise, resolve, reject := r.NewPromise()
+	head, body, answer, err := prepare()
+	if err != nil {
+		if err := reject(r.reason(err)); err != nil {
+			panic(err)
+		}
+		return r.ToValue(promise)
+	}
+	if e := r.count(head.Op); e != nil {
+		r.server.watch.fail(e)
+		return r.ToValue(promise)
+	}
+	r.server.lastCall++
+	id := r.server.lastCall
+	r.calls[id] = &call{answer: answer, resolve: resolve, reject: reject}
+	r.server.conn.send(frame.New(frame.KindCall, id, head, body))
+	return r.ToValue(promise)
+}
+
+// count counts a call against the limits. The server counts too: this only spares the process.
+func (r *run) count(op string) *picloud.ScriptError {
+	limits := r.head.Limits
+	if r.made++; r.made > limits.HostCalls {
+		return fault.HostCalls(limits)
+	}
+	if op == frame.OpKVSet || op == frame.OpKVDelete {
+		if r.effects++; r.effects > limits.Effects {
+			return fault.Effects(limits)
+		}
+	}
+	return nil
+}
+
+// receive takes one reply and settles its promise, with all that follows from it.
+func (r *run) receive() error {
+	f, err := r.server.conn.next()
+	if err != nil {
+		return &brokenError{err}
+	}
+	if f.Kind != frame.KindReply {
+		return &brokenError{fmt.Errorf("frame of kind %d within a run", f.Kind)}
+	}
+	c := r.calls[f.ID]
+	if c == nil { // of an earlier run
+		return nil
+	}
+	delete(r.calls, f.ID)
+	var head frame.Reply
+	if err := frame.Decode(f, &head); err != nil {
+		return &brokenError{err}
+	}
+	if head.Error != "" {
+		switch head.ErrorType {
+		case "TypeError":
+			return c.reject(r.reason(typeError(head.Error)))
+		case "RangeError":
+			return c.reject(r.reason(rangeError(head.Error)))
+		default:
+			return c.reject(r.reason(errors.New(head.Error)))
+		}
+	}
+	v, err := c.answer(head, f.Body)
+	if err != nil {
+		return err
+	}
+	return c.resolve(v)
+}
+
+// reason gives what a promise is rejected with for err. An interrupt is no reason: it goes on upwards.
+func (r *run) reason(err error) goja.Value {
+	class := r.errorClass
+	var ex *goja.Exception
+	var t typeError
+	var g rangeError
+	switch {
+	case errors.As(err, &t):
+		class = r.typeErrorClass
+	case errors.As(err, &g):
+		class = r.rangeErrorClass
+	case errors.As(err, &ex):
+		return ex.Value()
+	case isUncatchable(err):
+		panic(err)
+	}
+	o, made := r.New(class, r.ToValue(err.Error()))
+	if made != nil {
+		panic(made)
+	}
+	return o
+}
+
+// isUncatchable reports whether err must end the run.
+func isUncatchable(err error) bool {
+	var interrupted *goja.InterruptedError
+	var overflow *goja.StackOverflowError
+	return errors.As(err, &interrupted) || errors.As(err, &overflow)
+}
+
+// nothing answers a call that gives no value.
+func (r *run) nothing(frame.Reply, []byte) (goja.Value, error) { return goja.Undefined(), nil }
+
+// stringArg gives a string argument.
+func (r *run) stringArg(name string, v goja.Value) (string, error) {
+	s, ok := v.Export().(string)
+	if !ok {
+		return "", typeError(name + " must be a string, is " + kindOf(v))
+	}
+	return s, nil
+}

@@ -1,0 +1,45 @@
+package child
+
+import (
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// How the hard bound of the address space that can be written (RLIMIT_DATA) relates to a run's memory limit: the collector needs room to work in,
+// and the heap grows in steps of 4 MiB. The watchdog ends a run at the limit itself; what it is too slow for dies at the hard bound.
+const (
+	hardPercent = 150
+	hardSlackMB = 48
+)
+
+// heapObjects is the metric of the bytes in live and not yet swept objects.
+const heapObjects = "/memory/classes/heap/objects:bytes"
+
+// memory knows what the process took before it ran anything, and bounds what comes on top.
+type memory struct {
+	baseData int64 // bytes of private writable memory (VmData) at start
+	baseHeap int64 // bytes of objects at start
+	baseAll  int64 // bytes that the Go runtime had mapped at start
+	setData  func(bytes int64)
+}
+
+// bound sets the limits for a run of limitMB on top of the base.
+func (m memory) bound(limitMB int) {
+	debug.SetMemoryLimit(m.baseAll + int64(limitMB)<<20)
+	if m.setData != nil {
+		m.setData(m.baseData + hardBytes(limitMB))
+	}
+}
+
+func hardBytes(limitMB int) int64 {
+	return (int64(limitMB)*hardPercent/100 + hardSlackMB) << 20
+}
+
+// heap gives the bytes of objects beyond those of the start.
+func (m memory) heap() int64 { return readMetric(heapObjects) - m.baseHeap }
+
+func readMetric(name string) int64 {
+	s := []metrics.Sample{{Name: name}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64())
+}

@@ -1,0 +1,77 @@
+// Package fault makes the failures of runs that hit a limit or gave what cannot be carried: one constructor a fault, its type's name and text in one
+// place for both ends of the socket.
+package fault
+
+import (
+	"fmt"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/frame"
+)
+
+// Wall is the failure of a run at its wall limit.
+func Wall(l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonTimeout, "WallLimitExceeded", "the run took longer than its wall limit of %s", l.Wall)
+}
+
+// CPU is the failure of a run at its limit of CPU time.
+func CPU(l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonTimeout, "CPULimitExceeded", "the run used more CPU time than its limit of %s", l.CPU)
+}
+
+// Memory is the failure of a run at its memory limit.
+func Memory(l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "MemoryLimitExceeded", "the run needed more memory than its limit of %d MiB", l.MemoryMB)
+}
+
+// Stack is the failure of a run that recursed too deep where it cannot be caught: within a built-in function.
+func Stack() *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "StackLimitExceeded", "a built-in function recursed deeper than the stack allows")
+}
+
+// Died is the failure of a run whose process died of something else, or was killed because it spoke nonsense.
+func Died(how string) *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "SandboxDied", "the run's process ended before its result: %s", how)
+}
+
+// HostCalls is the failure of a run that calls the host too often.
+func HostCalls(l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "HostCallLimitExceeded", "the run makes more than %d calls to the host", l.HostCalls)
+}
+
+// Effects is the failure of a run with too many effects.
+func Effects(l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "EffectLimitExceeded", "the run has more than %d effects", l.Effects)
+}
+
+// HeldPayloads is how many times the payload limit one run may make the server hold: values that it wrote and values that it read.
+const HeldPayloads = 64
+
+// Data is the failure of a run that makes the server hold too much.
+func Data(l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "DataLimitExceeded", "the run reads and writes more than %d bytes of values", HeldPayloads*l.PayloadBytes)
+}
+
+// Payload is the failure of a run whose event or result ("what") is too large.
+func Payload(what string, size int, l picloud.Limits) *picloud.ScriptError {
+	return failure(picloud.ReasonPayloadInvalid, "PayloadLimitExceeded", "%s has %d bytes, the payload limit is %d", what, size, l.PayloadBytes)
+}
+
+// Unpayable is the failure of a run whose result cannot be carried as JSON.
+func Unpayable(why string) *picloud.ScriptError {
+	return failure(picloud.ReasonPayloadInvalid, "PayloadInvalid", "the script's result is no JSON value: %s", why)
+}
+
+// Headers is the failure of a run whose response has too many headers, or too large ones.
+func Headers(count, size int) *picloud.ScriptError {
+	return failure(picloud.ReasonPayloadInvalid, "PayloadLimitExceeded", "the response has %d headers of %d bytes, the most are %d of %d", count, size, frame.MaxHeaders, frame.MaxHeadersBytes)
+}
+
+// NeverSettled is the failure of a script that waits for what cannot come.
+func NeverSettled() *picloud.ScriptError {
+	return failure(picloud.ReasonScriptError, "Error", "the script's promise never settled: it waits, but no timer runs and no call is open")
+}
+
+func failure(reason picloud.Reason, class, format string, args ...any) *picloud.ScriptError {
+	return &picloud.ScriptError{Reason: reason, Type: class, Message: fmt.Sprintf(format, args...)}
+}

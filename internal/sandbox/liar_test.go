@@ -1,0 +1,120 @@
+package sandbox_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox"
+	"github.com/picloud/picloud/internal/sandbox/frame"
+)
+
+// liarFrame gives what a child that lies in one way answers to a run.
+func liarFrame(how string) []byte {
+	done := func(head string, body string) []byte {
+		return frame.Append(nil, frame.Frame{Kind: frame.KindDone, Head: []byte(head), Body: []byte(body)})
+	}
+	call := func(id uint32, head string) []byte {
+		return frame.Append(nil, frame.Frame{Kind: frame.KindCall, ID: id, Head: []byte(head)})
+	}
+	switch how {
+	case "unknown kind":
+		return frame.Append(nil, frame.Frame{Kind: 99})
+	case "kind of the server":
+		return frame.Append(nil, frame.Frame{Kind: frame.KindSetup})
+	case "giant frame":
+		b := frame.Append(nil, frame.Frame{Kind: frame.KindDone})
+		binary.LittleEndian.PutUint32(b[9:], 1<<31)
+		return b
+	case "giant head":
+		b := frame.Append(nil, frame.Frame{Kind: frame.KindDone})
+		binary.LittleEndian.PutUint32(b[5:], 1<<31)
+		return b
+	case "no JSON":
+		return done("{", "null")
+	case "result that is no JSON":
+		return done("{}", "{")
+	case "reason of the platform":
+		return done(`{"failure":{"reason":"depth_exceeded"}}`, "")
+	case "header with a line break":
+		return done(`{"response":true,"status":200,"headers":[["a","b\r\nc: d"]]}`, "")
+	case "status":
+		return done(`{"response":true,"status":1}`, "")
+	case "unknown operation":
+		return call(1, `{"op":"kv.drop"}`)
+	case "too many calls":
+		var b []byte
+		for i := range uint32(picloud.DefaultLimits.HostCalls + 1) {
+			b = append(b, call(i, `{"op":"kv.get","c":"a","k":"b"}`)...)
+		}
+		return b
+	case "too many effects":
+		var b []byte
+		for i := range uint32(picloud.DefaultLimits.Effects + 1) {
+			b = append(b, call(i, `{"op":"kv.delete","c":"a","k":"b"}`)...)
+		}
+		return b
+	case "too much log":
+		f := frame.Append(nil, frame.New(frame.KindLog, 0, frame.Log{Level: "info"}, make([]byte, 60<<10)))
+		return append(f, f...)
+	case "half a frame":
+		return []byte{1, 2, 3}
+	}
+	return nil
+}
+
+var liars = map[string]string{ // to the type of the failure
+	"unknown kind": "SandboxDied", "kind of the server": "SandboxDied", "giant frame": "SandboxDied", "giant head": "SandboxDied", "no JSON": "SandboxDied",
+	"result that is no JSON": "SandboxDied", "reason of the platform": "SandboxDied", "header with a line break": "SandboxDied", "status": "SandboxDied",
+	"unknown operation": "SandboxDied", "too many calls": "HostCallLimitExceeded", "too many effects": "EffectLimitExceeded", "too much log": "SandboxDied",
+	"half a frame": "SandboxDied", "nothing": "SandboxDied",
+}
+
+// lie is a child that says Hello and answers its first run with nonsense.
+func lie(how string) {
+	frames := frame.NewReader(os.Stdin, 1<<20, 1<<20)
+	if _, err := frames.Next(); err != nil {
+		os.Exit(0)
+	}
+	socket := os.NewFile(0, "socket")
+	_, _ = socket.Write(frame.Append(nil, frame.New(frame.KindHello, 0, frame.Hello{}, nil)))
+	if _, err := frames.Next(); err != nil {
+		os.Exit(0)
+	}
+	_, _ = socket.Write(liarFrame(how))
+	if how == "half a frame" || how == "nothing" {
+		os.Exit(7)
+	}
+	_, _ = frames.Next()
+	for {
+		if _, err := frames.Next(); err != nil {
+			os.Exit(0)
+		}
+	}
+}
+
+func TestChildThatBreaksTheProtocolIsKilled(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for how, class := range liars {
+		t.Run(how, func(t *testing.T) {
+			pool, err := sandbox.New(sandbox.Options{Command: []string{self, "liar", how}, Size: 1, KV: &memoryKV{}, Log: silent()})
+			require.NoError(t, err)
+			defer pool.Close()
+			for range 2 { // the second one gets another liar
+				out, err := pool.Run(t.Context(), attempt(picloud.Program{SHA256: "x", Code: []byte("x")}))
+				require.NoError(t, err)
+				require.NotNil(t, out.Failure)
+				require.Equal(t, picloud.ReasonResourceLimit, out.Failure.Reason, fmt.Sprint(out.Failure))
+				require.Equal(t, class, out.Failure.Type, out.Failure.Message)
+			}
+			_, err = pool.Compile(t.Context(), "x", picloud.TypeScript, "export default 1")
+			require.Equal(t, "compile_error", picloud.ErrorCode(err))
+		})
+	}
+}

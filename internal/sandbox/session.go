@@ -1,0 +1,226 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/fault"
+	"github.com/picloud/picloud/internal/sandbox/frame"
+	"github.com/picloud/picloud/internal/sandbox/host"
+)
+
+const (
+	// maxRunHead is the largest head that a child may send in a run: a Done with its error and headers, or a Call with its names.
+	maxRunHead = 256 << 10
+	// openCalls is how many calls of one run wait for the outside at once; others wait for them.
+	openCalls = 16
+)
+
+// session is one run seen from the server: it feeds the child, serves its calls, and believes nothing that it says.
+type session struct {
+	child  *process
+	limits picloud.Limits
+	code   picloud.Program
+	script string
+	kv     *host.KV
+	table  host.Table
+
+	ctx     context.Context // of the host calls: ends with the run
+	cancel  context.CancelFunc
+	outer   context.Context
+	started time.Time
+	calls   int
+	open    chan struct{}
+	logs    logs
+	replies replies
+
+	mu  sync.Mutex
+	end error // the first fault that ends the run from here
+}
+
+func newSession(ctx context.Context, c *process, limits picloud.Limits, kv picloud.KVReader, run picloud.Run) *session {
+	s := &session{
+		child: c, limits: limits, code: run.Program, script: run.Script, kv: host.NewKV(kv, run.AppID, limits), table: host.Table{},
+		outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.kv.Register(s.table)
+	s.replies.child = c
+	return s
+}
+
+// errLate says that the server ended a run that was past its wall limit.
+var errLate = errors.New("wall limit")
+
+// stop ends the run for a reason: the child's death wakes the reader.
+func (s *session) stop(why error) {
+	s.mu.Lock()
+	if s.end == nil {
+		s.end = why
+	}
+	s.mu.Unlock()
+	s.child.kill()
+}
+
+// run serves the run to its end. fit says that the child can serve on.
+func (s *session) run(head frame.Run, data []byte) (out picloud.Outcome, fit bool, err error) {
+	defer s.cancel()
+	s.started = time.Now()
+	stopCancel := context.AfterFunc(s.outer, func() { s.stop(context.Cause(s.outer)) })
+	late := time.AfterFunc(s.limits.Wall+wallGrace, func() { s.stop(errLate) })
+	done, body, err := s.serve(head, data)
+	s.replies.close()
+	// A watcher that could not be stopped has killed the child, or is about to.
+	fit = stopCancel() && late.Stop() && err == nil
+	out.Usage = picloud.Usage{Wall: time.Since(s.started), HostCalls: s.calls}
+	if err != nil {
+		out.Failure, err = s.explain(err)
+		out.Logs = s.logs.lines
+		return out, false, err
+	}
+	out.Logs = s.logs.lines
+	out.Usage.CPU = max(0, min(done.CPU, 4*out.Usage.Wall))
+	out.Effects, out.Reads = s.kv.Effects(), s.kv.Reads()
+	if out.Failure = done.Failure; out.Failure != nil {
+		// A run that hit a limit may have left the child in a bad state.
+		return out, fit && (out.Failure.Reason == picloud.ReasonScriptError || out.Failure.Reason == picloud.ReasonPayloadInvalid), nil
+	}
+	if len(body) == 0 {
+		body = nil
+	}
+	if done.Response {
+		out.Result.Response = &picloud.Response{Status: done.Status, Headers: done.Headers, Body: body}
+	} else {
+		out.Result.Value = body
+	}
+	return out, fit, nil
+}
+
+// explain says what a run ended of that has no Done: a failure of the script, or an error of the platform or the context.
+func (s *session) explain(err error) (*picloud.ScriptError, error) {
+	s.child.kill()
+	<-s.child.dead
+	s.mu.Lock()
+	end, stopped := s.end, s.end != nil
+	s.mu.Unlock()
+	if !stopped {
+		end = err
+	}
+	var failure *picloud.ScriptError
+	var nonsense *protocolError
+	switch {
+	case errors.As(end, &failure):
+		return failure, nil
+	case s.outer.Err() != nil:
+		return nil, fmt.Errorf("run script: %w", context.Cause(s.outer))
+	case errors.Is(end, errLate):
+		return fault.Wall(s.limits), nil
+	case errors.As(end, &nonsense):
+		return fault.Died(nonsense.Error()), nil
+	case stopped:
+		return nil, fmt.Errorf("serve script: %w", end)
+	}
+	return s.child.autopsy(s.limits), nil
+}
+
+// protocolError is what a child said that makes no sense.
+type protocolError struct{ what string }
+
+func (e *protocolError) Error() string { return "it broke the protocol: " + e.what }
+
+func nonsense(format string, args ...any) error { return &protocolError{fmt.Sprintf(format, args...)} }
+
+// serve feeds the child and takes its frames until it is done.
+func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error) {
+	key := programKey{s.code.SHA256, s.script}
+	body := data
+	if !s.child.sent[key] {
+		head.Program.CodeSize, head.Program.MapSize = len(s.code.Code), len(s.code.SourceMap)
+		body = append(append(append(make([]byte, 0, len(data)+len(s.code.Code)+len(s.code.SourceMap)), data...), s.code.Code...), s.code.SourceMap...)
+		if len(s.child.sent) > maxSent {
+			clear(s.child.sent) // only costs that some are sent again
+		}
+		s.child.sent[key] = true
+	}
+	if err := s.child.send(frame.New(frame.KindRun, 0, head, body)); err != nil {
+		return frame.Done{}, nil, err
+	}
+	s.child.frames.MaxHead, s.child.frames.MaxBody = maxRunHead, max(s.limits.PayloadBytes, s.limits.LogBytes, len(frame.LogTruncated))
+	for {
+		f, err := s.child.frames.Next()
+		switch {
+		case errors.Is(err, frame.ErrTooLarge), errors.Is(err, frame.ErrUnknownKind):
+			return frame.Done{}, nil, nonsense("%v", err)
+		case err != nil:
+			return frame.Done{}, nil, err
+		}
+		switch f.Kind {
+		case frame.KindCall:
+			err = s.call(f)
+		case frame.KindLog:
+			err = s.logs.add(f, s.started)
+		case frame.KindNeed:
+			program := frame.Program{SHA256: s.code.SHA256, CodeSize: len(s.code.Code), MapSize: len(s.code.SourceMap)}
+			err = s.replies.put(frame.New(frame.KindProgram, 0, program, append(append([]byte(nil), s.code.Code...), s.code.SourceMap...)))
+		case frame.KindDone:
+			done, err := checkDone(f, s.limits)
+			return done, f.Body, err
+		default:
+			err = nonsense("frame of kind %d within a run", f.Kind)
+		}
+		if err != nil {
+			return frame.Done{}, nil, err
+		}
+	}
+}
+
+// maxSent is how many programs of a child are remembered.
+const maxSent = 1024
+
+// call takes one call. What it does to the run's own state happens here and now, in the order of the calls; what waits for the outside runs beside.
+func (s *session) call(f frame.Frame) error {
+	var head frame.Call
+	if err := frame.Decode(f, &head); err != nil {
+		return nonsense("%v", err)
+	}
+	if s.calls++; s.calls > s.limits.HostCalls {
+		return fault.HostCalls(s.limits)
+	}
+	serve := s.table[head.Op]
+	if serve == nil {
+		return nonsense("call of %q", head.Op)
+	}
+	answer, later, err := serve(head, f.Body)
+	if err != nil {
+		return err
+	}
+	if later == nil {
+		return s.reply(f.ID, answer)
+	}
+	go func() {
+		select {
+		case s.open <- struct{}{}:
+		case <-s.ctx.Done():
+			return
+		}
+		defer func() { <-s.open }()
+		answer, err := later(s.ctx)
+		if err == nil {
+			err = s.reply(f.ID, answer)
+		} else if s.ctx.Err() != nil {
+			return // the run is over, and this call with it
+		}
+		if err != nil {
+			s.stop(err)
+		}
+	}()
+	return nil
+}
+
+func (s *session) reply(id uint32, a host.Answer) error {
+	return s.replies.put(frame.New(frame.KindReply, id, a.Head, a.Body))
+}
