@@ -110,9 +110,18 @@ func (e *Engine) Await(ctx context.Context, executionID string) error {
 	return wrapMissing("await execution", executionID, err)
 }
 
-// Cancel asks a running execution to end. To ask again changes nothing, also when it has ended by that.
+// Cancel asks a running execution to end.
 func (e *Engine) Cancel(ctx context.Context, executionID string) error {
-	return wrapMissing("cancel execution", executionID, e.client.CancelWorkflow(ctx, workflows.ExecutionID(executionID), ""))
+	id := workflows.ExecutionID(executionID)
+	// Temporal takes a cancellation of a closed workflow and forgets it.
+	described, err := e.client.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return wrapMissing("describe execution", executionID, err)
+	}
+	if described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return picloud.NotFoundError("execution", executionID)
+	}
+	return wrapMissing("cancel execution", executionID, e.client.CancelWorkflow(ctx, id, ""))
 }
 
 // URL is the page of the execution in the Temporal UI, which finds the latest run of the workflow by itself.

@@ -125,13 +125,10 @@ func TestCancelAndAwait(t *testing.T) {
 	end, _ := journal.End(f.ExecutionID)
 	assert.Equal(t, picloud.StatusCanceled, end.Status)
 
-	over := firing(func(f *picloud.Firing) { f.Depth = f.MaxDepth + 1 })
-	require.NoError(t, e.Start(t.Context(), over))
-	require.NoError(t, e.Await(t.Context(), over.ExecutionID))
 	for name, err := range map[string]error{
 		"await nothing":  e.Await(t.Context(), "nothing"),
 		"cancel nothing": e.Cancel(t.Context(), "nothing"),
-		"cancel closed":  e.Cancel(t.Context(), over.ExecutionID),
+		"cancel closed":  e.Cancel(t.Context(), f.ExecutionID),
 		"closed":         func() error { _, err := e.Running(t.Context(), shop.ID, f.ExecutionID); return err }(),
 	} {
 		assert.Equal(t, "execution_not_found", picloud.ErrorCode(err), "%s: %v", name, err)
