@@ -29,7 +29,7 @@ postgresql:
 .PHONY: build
 build: ## build bin/picloud
 	@if [ ! -e $(BINARY) ]; then echo "Building $(BINARY): the first time Temporal's server is compiled too, which takes about five minutes on two cores ..."; fi
-	@go build -trimpath -ldflags "-s -w -X github.com/picloud/picloud/internal/cli.Version=$(VERSION)" -o $(BINARY) ./cmd/picloud
+	@go build -ldflags "-s -w -X github.com/picloud/picloud/internal/cli.Version=$(VERSION)" -o $(BINARY) ./cmd/picloud
 
 .PHONY: test
 test: postgresql build example-packages ## every test, with a real PostgreSQL and a real Temporal

@@ -102,3 +102,6 @@ func (o *once[T]) get(t testing.TB, f func() (T, error)) T {
 	}
 	return value
 }
+
+// Finish stops what was started, for programs that are no tests.
+func Finish() { _ = finish() }

@@ -1,0 +1,324 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/picloud/picloud/activities"
+	"github.com/picloud/picloud/api"
+	"github.com/picloud/picloud/deployments/embedded/pgserver"
+	"github.com/picloud/picloud/deployments/embedded/temporalserver"
+	"github.com/picloud/picloud/deployments/embedded/temporalui"
+	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/config"
+	"github.com/picloud/picloud/internal/dispatch"
+	"github.com/picloud/picloud/internal/engine"
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox"
+	"github.com/picloud/picloud/internal/store"
+	"github.com/picloud/picloud/schema"
+	"github.com/picloud/picloud/worker"
+	"github.com/picloud/picloud/workflows"
+)
+
+// How long each part may take to stop; together they are less than stopTimeout, save for the last one's slack.
+const (
+	httpStopTimeout   = 5 * time.Second
+	workerStopTimeout = 10 * time.Second
+)
+
+// instance is a running PiCloud: all its parts, and how to stop them.
+type instance struct {
+	config config.Config
+	log    logrus.FieldLogger
+
+	url             string
+	key             string
+	keyFile         string
+	keyCreated      bool
+	temporalAddress string
+
+	fatal chan error // the first part that ended by itself
+	mutex sync.Mutex // parts may be started at the same time
+	stops []stopper  // in the order of starting
+}
+
+// stopper ends one part.
+type stopper struct {
+	name string
+	stop func(ctx context.Context) error
+}
+
+// start brings up every part, and stops those that are up when one fails.
+func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *instance, err error) {
+	i := &instance{config: c, log: log, fatal: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+			defer cancel()
+			err = errors.Join(err, i.stop(stopCtx))
+		}
+	}()
+	// The address is taken first: that it is in use should be said before anything is started.
+	listener, err := net.Listen("tcp", c.HTTPAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on PICLOUD_HTTP_ADDR: %w", err)
+	}
+	i.onStop("listener", func(context.Context) error { _ = listener.Close(); return nil })
+	i.url = c.URL()
+	if c.PublicURL == "" {
+		i.url = "http://" + listener.Addr().String()
+	}
+	if err := i.chooseDataDir(); err != nil {
+		return nil, err
+	}
+	if err := i.loadKey(); err != nil {
+		return nil, err
+	}
+	databases, err := i.startPostgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		data *store.Store
+		eng  *engine.Engine
+	)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { data, err = i.openStore(groupCtx, databases.picloud); return err })
+	group.Go(func() (err error) { eng, err = i.startEngine(groupCtx, databases.temporal); return err })
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	pool, err := i.startSandbox(data)
+	if err != nil {
+		return nil, err
+	}
+	inbox := dispatch.NewInbox()
+	if err := i.startWork(ctx, data, eng, pool, inbox); err != nil {
+		return nil, err
+	}
+	return i, i.serve(listener, data, eng, pool, inbox)
+}
+
+// onStop adds a part to those that stop ends, last one first.
+func (i *instance) onStop(name string, stop func(ctx context.Context) error) {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	i.stops = append(i.stops, stopper{name, stop})
+}
+
+// stop ends all parts, the last started first. It may be called once.
+func (i *instance) stop(ctx context.Context) error {
+	var all error
+	for _, s := range slices.Backward(i.stops) {
+		if err := s.stop(ctx); err != nil {
+			all = errors.Join(all, fmt.Errorf("stop %s: %w", s.name, err))
+		}
+	}
+	return all
+}
+
+// fail reports that a part ended by itself.
+func (i *instance) fail(err error) {
+	select {
+	case i.fatal <- err:
+	default:
+	}
+}
+
+// rootDataDir is where root's data goes when the default folder is below one that PostgreSQL's user may not enter, such as /root.
+const rootDataDir = "/var/lib/picloud"
+
+// chooseDataDir keeps the configured folder; only the default gives way to one that works.
+func (i *instance) chooseDataDir() error {
+	if _, configured := os.LookupEnv("PICLOUD_DATA_DIR"); configured || i.config.DatabaseURL != "" {
+		return nil
+	}
+	barrier, err := pgserver.Barrier(i.config.DataDir)
+	if err != nil || barrier == "" {
+		return err
+	}
+	i.log.Infof("the data goes to %s: PostgreSQL does not run as root, and its user cannot pass through %s (PICLOUD_DATA_DIR chooses another folder)", rootDataDir, barrier)
+	i.config.DataDir = rootDataDir
+	return nil
+}
+
+func (i *instance) loadKey() (err error) {
+	if err := os.MkdirAll(i.config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make PICLOUD_DATA_DIR: %w", err)
+	}
+	i.key, i.keyCreated, err = auth.LoadAdminKey(i.config.DataDir, i.config.AdminKey)
+	if err != nil {
+		return err
+	}
+	if i.config.AdminKey == "" {
+		i.keyFile = filepath.Join(i.config.DataDir, "admin-key")
+	}
+	return nil
+}
+
+// databases are connection strings with passwords in them: never log them.
+type databases struct {
+	picloud  string
+	temporal string // of a database from which Temporal's own are made
+}
+
+// startPostgres starts the private PostgreSQL, unless DATABASE_URL names another.
+func (i *instance) startPostgres(ctx context.Context) (databases, error) {
+	if url := i.config.DatabaseURL; url != "" {
+		return databases{picloud: url, temporal: url}, nil
+	}
+	pg, err := pgserver.Start(ctx, pgserver.Options{DataDir: filepath.Join(i.config.DataDir, "postgres"), Log: i.log})
+	if err != nil {
+		return databases{}, fmt.Errorf("start postgres: %w", err)
+	}
+	stopping := make(chan struct{})
+	i.onStop("postgres", func(ctx context.Context) error { close(stopping); return pg.Stop(ctx) })
+	go func() {
+		select {
+		case <-pg.Exited():
+			i.fail(errors.New("postgres ended by itself: its log is in the data folder"))
+		case <-stopping:
+		}
+	}()
+	if err := pg.EnsureDatabase(ctx, "picloud"); err != nil {
+		return databases{}, err
+	}
+	return databases{picloud: pg.URL("picloud"), temporal: pg.URL("postgres")}, nil
+}
+
+// openStore migrates the database and makes the partitions of the next days.
+func (i *instance) openStore(ctx context.Context, url string) (*store.Store, error) {
+	applied, err := schema.Migrate(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if applied > 0 {
+		i.log.WithField("migrations", applied).Info("brought the database up to date")
+	}
+	data, err := store.Open(context.WithoutCancel(ctx), url, store.Options{
+		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays,
+		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Log: i.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	i.onStop("store", func(context.Context) error { data.Close(); return nil })
+	return data, data.MaintainPartitions(ctx)
+}
+
+// databaseConnections is enough for the scripts that run at a time and for the API, and leaves most of a default PostgreSQL to Temporal.
+func databaseConnections() int { return min(16+4*runtime.GOMAXPROCS(0), 64) }
+
+// startEngine starts the in-process Temporal, unless TEMPORAL_ADDRESS names another, and sees to namespace and search attributes.
+func (i *instance) startEngine(ctx context.Context, databaseURL string) (*engine.Engine, error) {
+	address := ""
+	if i.config.TemporalAddress == "" {
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(engineGOGC)
+		}
+		server, err := temporalserver.Start(ctx, temporalserver.Options{
+			PostgresURL: databaseURL, FrontendAddress: i.config.TemporalAddr, SearchAttributes: workflows.SearchAttributes, Log: i.log,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("start temporal: %w", err)
+		}
+		i.onStop("temporal", func(context.Context) error { server.Stop(); return nil })
+		address = server.Address()
+	}
+	eng, err := engine.New(engine.Options{Address: address, BaseURL: i.url, Log: i.log})
+	if err != nil {
+		return nil, err
+	}
+	i.onStop("engine", func(context.Context) error { eng.Close(); return nil })
+	i.temporalAddress = address
+	if address == "" {
+		i.temporalAddress = i.config.TemporalAddress
+		if err := engine.EnsureNamespace(ctx, eng.Client(), eng.Namespace(), temporalserver.DefaultRetention); err != nil {
+			return nil, err
+		}
+		if err := engine.EnsureSearchAttributes(ctx, eng.Client(), eng.Namespace(), workflows.SearchAttributes); err != nil {
+			return nil, err
+		}
+	}
+	return eng, nil
+}
+
+func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
+	self, err := selfPath()
+	if err != nil {
+		return nil, err
+	}
+	pool, err := sandbox.New(sandbox.Options{
+		Command: []string{self, sandboxChild}, Size: i.config.Sandbox.Processes, KV: data, Ceiling: i.config.Ceiling(), Log: i.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	i.onStop("sandbox", func(context.Context) error { pool.Close(); return nil })
+	return pool, nil
+}
+
+// startWork starts the workers, and then what gives them work.
+func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox) error {
+	w := worker.New(eng.Client(), &activities.Activities{Journal: data, Sandbox: pool, Inbox: inbox, Keeper: data}, worker.Options{
+		StopTimeout: workerStopTimeout,
+		OnFatal:     func(err error) { i.fail(fmt.Errorf("temporal worker: %w", err)) },
+	})
+	if err := w.Start(); err != nil {
+		return err
+	}
+	i.onStop("workers", func(context.Context) error { w.Stop(); return nil })
+	if err := eng.EnsureRetentionSchedule(ctx); err != nil {
+		return err
+	}
+	d := dispatch.New(data, eng, i.log, dispatch.Options{})
+	if err := d.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	i.onStop("dispatcher", func(context.Context) error { d.Stop(); return nil })
+	return nil
+}
+
+// serve starts the HTTP listener: the last to come and the first to go.
+func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox) error {
+	ui, err := temporalui.New(temporalui.Options{TemporalAddress: i.temporalAddress, Namespace: eng.Namespace(), PublicPath: "/temporal"})
+	if err != nil {
+		return err
+	}
+	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
+	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
+		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Executions: data, Abandoned: data, DeadLetters: data,
+		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data,
+		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		TemporalUI: ui, Ready: data.Ping,
+	}))
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			i.fail(fmt.Errorf("serve http: %w", err))
+		}
+	}()
+	i.onStop("http", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, httpStopTimeout)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			return server.Close() // callers that still wait are cut off; their executions go on
+		}
+		return nil
+	})
+	return nil
+}
