@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/picloud/picloud/activities"
-	. "github.com/picloud/picloud/activities/activitiestest" //nolint:revive // the scripts read as sentences
+	. "github.com/picloud/picloud/activities/activitiestest"
 	"github.com/picloud/picloud/internal/picloud"
 )
 

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/picloud/picloud/activities"
-	. "github.com/picloud/picloud/activities/activitiestest" //nolint:revive // the scripts read as sentences
+	. "github.com/picloud/picloud/activities/activitiestest"
 	"github.com/picloud/picloud/internal/engine"
 	"github.com/picloud/picloud/internal/engine/enginetest"
 	"github.com/picloud/picloud/internal/picloud"
@@ -79,8 +79,8 @@ func scenarios() map[string]scenario {
 	}
 }
 
-// TestOnTemporal plays every scenario on a real Temporal, and records its history where -record asks for it and there is none yet.
-func TestOnTemporal(t *testing.T) {
+// TestRecordedScenarios plays every scenario on a real Temporal, and records its history where -record asks for it and there is none yet.
+func TestRecordedScenarios(t *testing.T) {
 	namespace := enginetest.Namespace(t)
 	for name, s := range scenarios() {
 		t.Run(name, func(t *testing.T) {
@@ -157,5 +157,5 @@ func write(t *testing.T, history *historypb.History, file string) {
 	var pretty bytes.Buffer
 	require.NoError(t, json.Indent(&pretty, data, "", "  ")) // protojson's own spaces vary
 	pretty.WriteByte('\n')
-	require.NoError(t, os.WriteFile(file, pretty.Bytes(), 0o644)) //nolint:gosec // a file of the repository
+	require.NoError(t, os.WriteFile(file, pretty.Bytes(), 0o644))
 }

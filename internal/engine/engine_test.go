@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -199,5 +198,5 @@ func TestStartWithoutTemporalIsAnError(t *testing.T) {
 	defer cancel()
 	err = e.Start(ctx, firing())
 	require.Error(t, err)
-	assert.False(t, errors.Is(err, picloud.ErrScriptMissing))
+	assert.ErrorContains(t, err, "start execution")
 }

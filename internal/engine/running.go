@@ -52,7 +52,7 @@ func (e *Engine) ListRunning(
 	}
 	found, err := e.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace:     e.namespace,
-		PageSize:      int32(min(limit, picloud.MaxPageLimit)), //nolint:gosec // bounded
+		PageSize:      int32(min(limit, picloud.MaxPageLimit)),
 		NextPageToken: token,
 		Query:         runningQuery(app.Slug, filter),
 	})

@@ -14,20 +14,20 @@ import (
 )
 
 // Namespace makes a namespace for this test alone, with PiCloud's search attributes.
-func Namespace(t testing.TB) string {
-	t.Helper()
-	return testkit.TemporalNamespace(t, func(ctx context.Context, c client.Client, namespace string) error {
+func Namespace(tb testing.TB) string {
+	tb.Helper()
+	return testkit.TemporalNamespace(tb, func(ctx context.Context, c client.Client, namespace string) error {
 		return engine.EnsureSearchAttributes(ctx, c, namespace, workflows.SearchAttributes)
 	})
 }
 
 // New gives an engine in the namespace, as one process has it.
-func New(t testing.TB, namespace string) *engine.Engine {
-	t.Helper()
+func New(tb testing.TB, namespace string) *engine.Engine {
+	tb.Helper()
 	e, err := engine.New(engine.Options{
-		Address: testkit.Temporal(t), Namespace: namespace, BaseURL: "http://picloud.test", Identity: "picloud-test", Log: testkit.SilentLog(),
+		Address: testkit.Temporal(tb), Namespace: namespace, BaseURL: "http://picloud.test", Identity: "picloud-test", Log: testkit.SilentLog(),
 	})
-	require.NoError(t, err)
-	t.Cleanup(e.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(e.Close)
 	return e
 }
