@@ -41,11 +41,13 @@ type Journal interface {
 	OpenExecution(ctx context.Context, f Firing) (Opened, error)
 	// CommitExecution is the commit point of an execution: in one transaction it checks the read set, writes the effects and the outbox rows of the
 	// triggers that they match, and the execution's own row. ErrReadSetChanged writes nothing. When the execution is committed already
-	// (by a run whose completion was lost), it writes nothing and gives the stored end.
+	// (by a run whose completion was lost), it writes nothing and gives the stored end. ErrScriptMissing when the app is gone. A *ScriptError says that
+	// what the script did cannot be stored: that is its failure, not the platform's.
 	CommitExecution(ctx context.Context, f Firing, c Commit) (Committed, error)
 	// RecordAttempt keeps a failed attempt.
 	RecordAttempt(ctx context.Context, f Firing, a Attempt) error
 	// BuryExecution ends an exhausted or refused execution: its row with StatusDeadLettered and its dead letter, in one transaction; gives the letter's id.
+	// "" when there is no letter: the execution had ended otherwise, or its app is gone.
 	BuryExecution(ctx context.Context, f Firing, e ScriptError, attempts int, startedAt time.Time) (deadLetterID string, err error)
 	// CancelExecution ends a canceled execution: its row with StatusCanceled.
 	CancelExecution(ctx context.Context, f Firing, startedAt time.Time) error
