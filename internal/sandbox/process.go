@@ -88,16 +88,18 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 		return nil, fmt.Errorf("make socket pair: %w", err)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "sandbox"), os.NewFile(uintptr(fds[1]), "sandbox child")
-	defer theirs.Close()
 	conn, err := net.FileConn(ours) // works on a duplicate
 	_ = ours.Close()
 	if err != nil {
+		_ = theirs.Close()
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
 	p := &process{conn: conn, frames: frame.NewReader(bufio.NewReaderSize(conn, readBuffer), maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{}}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdin, p.cmd.Stderr, p.cmd.SysProcAttr = childEnv, folder, theirs, p.stderr, attributes()
-	if err := s.start(p.cmd); err != nil {
+	err = s.start(p.cmd)
+	_ = theirs.Close() // as long as it is open here, the child's death is no end of the socket
+	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("start process: %w", err)
 	}

@@ -93,15 +93,3 @@ func (s *scope) duration(call goja.FunctionCall) goja.Value {
 	}
 	return s.ToValue(float64(d) / float64(time.Millisecond))
 }
-
-// decode makes a value of JSON text.
-func (s *scope) decode(text []byte) (goja.Value, error) {
-	if len(text) == 0 {
-		return goja.Null(), nil
-	}
-	v, err := s.parse(nil, s.ToValue(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("parse JSON: %w", err)
-	}
-	return v, nil
-}

@@ -20,7 +20,9 @@ import (
 // store is a KVReader of one collection.
 type store map[string]picloud.KVEntry
 
-func (s store) KVGet(_ context.Context, _, _, key string) (picloud.KVEntry, error) { return s[key], nil }
+func (s store) KVGet(_ context.Context, _, _, key string) (picloud.KVEntry, error) {
+	return s[key], nil
+}
 
 func (s store) KVList(_ context.Context, _, _, prefix string, page picloud.Page) (picloud.List[picloud.KVEntry], error) {
 	var l picloud.List[picloud.KVEntry]
@@ -138,7 +140,7 @@ func TestLimitsOfASession(t *testing.T) {
 	a, _, err = table[frame.OpKVSet](frame.Call{Op: frame.OpKVSet, Collection: "c", Key: "k"}, []byte(`{`))
 	require.NoError(t, err)
 	require.Equal(t, "TypeError", a.Head.ErrorType)
-	for range 80 {
+	for range 81 {
 		_, _, err = table[frame.OpKVSet](frame.Call{Op: frame.OpKVSet, Collection: "c", Key: "k"}, []byte(`12345678`))
 	}
 	require.ErrorContains(t, err, "DataLimitExceeded: the run reads and writes more than 640 bytes")
