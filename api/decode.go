@@ -60,7 +60,7 @@ func checkJSON(data []byte) error {
 	err := json.Unmarshal(data, &raw)
 	at := len(data)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at = int(min(max(syntax.Offset, 1), int64(len(data)))) - 1
+		at = int(max(min(syntax.Offset, int64(len(data)))-1, 0))
 	}
 	line, column := position(data, at)
 	e := picloud.Errorf(picloud.Malformed, "malformed_json", "the JSON cannot be read at line %d, column %d: %v", line, column, err)

@@ -44,6 +44,7 @@ func (s *server) routes() http.Handler {
 			s.fail(c, picloud.Errorf(picloud.NotFound, "route_not_found", "there is nothing at this address"))
 			return
 		}
+		c.Status(http.StatusOK) // gin has set 404
 		dashboard.ServeHTTP(c.Writer, c.Request)
 	})
 	return r
