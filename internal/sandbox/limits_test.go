@@ -259,3 +259,19 @@ func TestSeveralAppsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestProgramThatLeftTheCacheIsSentAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	var programs []picloud.Program
+	for i := range 70 { // more than a child keeps
+		programs = append(programs, b.compile("export default () => "+strconv.Itoa(i)))
+	}
+	for range 2 {
+		for i, p := range programs {
+			out := b.runAs(attempt(p))
+			require.Nil(t, out.Failure, "%v", out.Failure)
+			require.Equal(t, strconv.Itoa(i), string(out.Result.Value))
+		}
+	}
+}

@@ -15,7 +15,7 @@ const maxJSONDepth = 10000
 
 var errJSON = errors.New("malformed JSON")
 
-// decode makes a value of JSON text; of none, null. It is some ten times as fast as goja's JSON.parse and gives the same values.
+// decode makes a value of JSON text; of none, null. It gives what goja's JSON.parse gives, in less than half its time.
 func (s *scope) decode(text []byte) (goja.Value, error) {
 	if len(text) == 0 {
 		return goja.Null(), nil
