@@ -106,7 +106,7 @@ type fieldChecker struct {
 	wrong      []picloud.FieldError
 }
 
-func (f *fieldChecker) say(field, format string, args ...any) {
+func (f *fieldChecker) sayf(field, format string, args ...any) {
 	if field == "" {
 		field = "body"
 	}
@@ -122,12 +122,12 @@ func (f *fieldChecker) check(value json.RawMessage, t reflect.Type, path string)
 	case t.Kind() == reflect.Pointer && !null:
 		f.check(value, t.Elem(), path)
 	case null:
-		f.say(path, "may not be null")
+		f.sayf(path, "may not be null")
 	case t.Kind() == reflect.Struct:
 		f.checkObject(value, t, path)
 	default:
 		if err := json.Unmarshal(value, reflect.New(t).Interface()); err != nil {
-			f.say(path, "must be %s", typeInWords(t))
+			f.sayf(path, "must be %s", typeInWords(t))
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (f *fieldChecker) check(value json.RawMessage, t reflect.Type, path string)
 func (f *fieldChecker) checkObject(value json.RawMessage, t reflect.Type, path string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(value, &members) != nil {
-		f.say(path, "must be an object")
+		f.sayf(path, "must be an object")
 		return
 	}
 	join := func(name string) string {
@@ -152,7 +152,7 @@ func (f *fieldChecker) checkObject(value json.RawMessage, t reflect.Type, path s
 		case there:
 			f.check(member, t.Field(i).Type, join(name))
 		case !strings.Contains(options, "omitempty"):
-			f.say(join(name), "is required")
+			f.sayf(join(name), "is required")
 		}
 	}
 	unknown := make([]string, 0, len(members))
@@ -162,9 +162,9 @@ func (f *fieldChecker) checkObject(value json.RawMessage, t reflect.Type, path s
 	slices.Sort(unknown)
 	for _, name := range unknown[:min(len(unknown), 20)] {
 		if slices.Contains(notYet, join(name)) {
-			f.say(join(name), "is not supported by this version yet")
+			f.sayf(join(name), "is not supported by this version yet")
 		} else {
-			f.say(join(strings.ToValidUTF8(name[:min(len(name), 100)], "")), "is no field of this request")
+			f.sayf(join(strings.ToValidUTF8(name[:min(len(name), 100)], "")), "is no field of this request")
 		}
 	}
 }

@@ -185,7 +185,7 @@ func (s *server) CancelExecution(ctx context.Context, request CancelExecutionReq
 		return nil, picloud.Errorf(picloud.Conflict, "not_started", "the execution is still queued: try again when it runs")
 	}
 	if err := s.Engine.Cancel(ctx, x.ID); err != nil {
-		if picloud.ErrorCode(err) != "execution_not_found" {
+		if !isNoExecution(err) {
 			return nil, engineFault(err)
 		}
 		return nil, errFinished(x) // it ended in between

@@ -133,7 +133,7 @@ func parsePrefer(values []string) (preference, error) {
 			if err != nil {
 				return p, picloud.InvalidField("Prefer", "wait must be a whole number of seconds")
 			}
-			wait := time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
+			wait := time.Duration(seconds) * time.Second
 			p.wait = &wait
 		}
 	}
@@ -227,7 +227,7 @@ func (s *server) attach(c *gin.Context, x *call) (repeated bool, err error) {
 		if err == nil {
 			return true, nil
 		}
-		if picloud.ErrorCode(err) != "execution_not_found" {
+		if !isNoExecution(err) {
 			return false, err
 		}
 		select {

@@ -46,7 +46,7 @@ func ingressScenarios() []scenario {
 				t.Helper()
 				require.NotContains(t, rec.Body.String(), testKey, "the script does not get the caller's key")
 				f := w.engine.started[0]
-				require.Equal(t, f.ExecutionID, rec.Header().Get("X-PiCloud-Execution"))
+				require.Equal(t, f.ExecutionID, rec.Header().Get("X-Picloud-Execution"))
 				require.Equal(t, "here/"+f.ExecutionID, f.ReplyTo)
 				require.Equal(t, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", f.Event.TraceParent)
 				require.Equal(t, []any{"/apps/shop/http/hello", "picloud.http.request", "/a/b", 1, f.EventID, "1.0"},
@@ -67,7 +67,7 @@ func ingressScenarios() []scenario {
 				require.Equal(t, "text/x-own", rec.Header().Get("Content-Type"))
 				require.Empty(t, rec.Header().Get("Connection"))
 				require.NotEqual(t, "999", rec.Header().Get("Content-Length"))
-				require.Equal(t, []string{w.engine.started[0].ExecutionID}, rec.Header().Values("X-PiCloud-Execution"))
+				require.Equal(t, []string{w.engine.started[0].ExecutionID}, rec.Header().Values("X-Picloud-Execution"))
 			},
 		},
 		{name: "binary", path: run("binary"), status: 200, says: []string{"\xff\xfe"}},
@@ -123,7 +123,7 @@ func isQueued(t *testing.T, w *world, rec *httptest.ResponseRecorder) {
 	require.Nil(t, f.Event)
 	require.Equal(t, f.EventID, w.events[0].ID)
 	require.Equal(t, "/v1/apps/shop/executions/"+f.ExecutionID, rec.Header().Get("Location"))
-	require.Equal(t, f.ExecutionID, rec.Header().Get("X-PiCloud-Execution"))
+	require.Equal(t, f.ExecutionID, rec.Header().Get("X-Picloud-Execution"))
 }
 
 func TestIdempotencyKeyAttachesToTheFirstExecution(t *testing.T) {
@@ -134,10 +134,10 @@ func TestIdempotencyKeyAttachesToTheFirstExecution(t *testing.T) {
 	second := w.do(t.Context(), "POST", "/run/shop/hello", `2`, key)
 	require.Equal(t, 200, second.Code)
 	require.Equal(t, first.Body.String(), second.Body.String())
-	require.Equal(t, first.Header().Get("X-PiCloud-Execution"), second.Header().Get("X-PiCloud-Execution"))
+	require.Equal(t, first.Header().Get("X-Picloud-Execution"), second.Header().Get("X-Picloud-Execution"))
 	require.Len(t, w.engine.started, 1)
 	other := w.do(t.Context(), "POST", "/run/shop/nothing", `2`, key)
-	require.NotEqual(t, first.Header().Get("X-PiCloud-Execution"), other.Header().Get("X-PiCloud-Execution"), "a key belongs to a script")
+	require.NotEqual(t, first.Header().Get("X-Picloud-Execution"), other.Header().Get("X-Picloud-Execution"), "a key belongs to a script")
 
 	queued := map[string]string{"Idempotency-Key": "q", "Prefer": "respond-async"}
 	w.do(t.Context(), "POST", "/run/shop/hello", ``, queued)

@@ -20,7 +20,7 @@ import (
 )
 
 // requestIDHeader carries the id under which the log has a request. A caller may choose it.
-const requestIDHeader = "X-Request-Id"
+const requestIDHeader = "X-Request-ID"
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 

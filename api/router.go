@@ -26,7 +26,7 @@ func (s *server) routes() http.Handler {
 	r.Any("/run/:app/:script/*path", s.ingress)
 	r.GET("/docs/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", openAPI) })
 	if s.TemporalUI != nil {
-		ui := withoutKey(http.NewCrossOriginProtection().Handler(s.TemporalUI))
+		ui := forBrowsers(s.TemporalUI)
 		r.Any("/temporal", gin.WrapH(ui))
 		r.Any("/temporal/*path", gin.WrapH(ui))
 	}
@@ -34,7 +34,7 @@ func (s *server) routes() http.Handler {
 	if dashboard == nil {
 		dashboard = http.HandlerFunc(landing)
 	}
-	dashboard = withoutKey(http.NewCrossOriginProtection().Handler(dashboard))
+	dashboard = forBrowsers(dashboard)
 	r.NoMethod(func(c *gin.Context) {
 		s.write(c, http.StatusMethodNotAllowed, problem{Code: "method_not_allowed", Detail: "this address does not take " + c.Request.Method})
 	})
@@ -50,8 +50,16 @@ func (s *server) routes() http.Handler {
 	return r
 }
 
-// withoutKey keeps the key from handlers that have no use for it and may pass headers on.
-func withoutKey(next http.Handler) http.Handler {
+// forBrowsers guards handlers that browsers reach by HTTP Basic. A browser sends its password by itself, so requests that change something and come from
+// other origins are refused; and the key is kept from handlers that have no use for it and may pass headers on.
+func forBrowsers(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"type":"about:blank","title":"Forbidden","status":403,"code":"cross_origin","detail":"the request comes from another site"}`))
+	}))
+	next = protection.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Header.Del("Authorization")

@@ -102,6 +102,10 @@ func openScenarios() []scenario {
 				require.Equal(t, "temporal /temporal/x", rec.Body.String())
 			},
 		},
+		{
+			name: "temporal from another site", method: "POST", path: "/temporal/x", status: 403,
+			headers: map[string]string{"Authorization": "Basic YWRtaW46cGNrX3Rlc3Q=", "Sec-Fetch-Site": "cross-site"}, says: []string{"cross_origin"}, noRequestID: true,
+		},
 		{name: "no temporal", path: "/temporal/x", options: func(o *Options) { o.TemporalUI = nil }, status: 404, code: "route_not_found"},
 		{
 			name: "own dashboard", path: "/deep/page", status: 200, says: []string{"mine"},
@@ -177,7 +181,10 @@ func scriptScenarios() []scenario {
 	}
 	limits := func(l string) string { return `{"source":"x","language":"ts","limits":` + l + `}` }
 	source := func(s string) string {
-		b, _ := json.Marshal(map[string]string{"source": s, "language": "js"}) // strings always encode
+		b, err := json.Marshal(map[string]string{"source": s, "language": "js"})
+		if err != nil {
+			panic(err) // strings always encode
+		}
 		return string(b)
 	}
 	invoke := shop + "/scripts/hello/invoke"
@@ -293,9 +300,9 @@ func triggerScenarios() []scenario {
 	made.says = []string{`"registered_by_principal":"admin"`, `"enabled":true`, `"maximum_attempts":5`, `"initial_interval":"1s"`, `"maximum_interval":"1m"`}
 	made.after = func(t *testing.T, w *world, rec *httptest.ResponseRecorder) {
 		t.Helper()
-		require.Equal(t, picloud.Glob("orders:*"), w.memory.triggers[2].KV.Collection)
-		require.Equal(t, picloud.JitterFull, w.memory.triggers[2].Retry.Jitter)
-		require.Equal(t, shop+"/triggers/"+w.memory.triggers[2].ID, rec.Header().Get("Location"))
+		require.Equal(t, picloud.Glob("orders:*"), w.triggers[2].KV.Collection)
+		require.Equal(t, picloud.JitterFull, w.triggers[2].Retry.Jitter)
+		require.Equal(t, shop+"/triggers/"+w.triggers[2].ID, rec.Header().Get("Location"))
 	}
 	madeHTTP := create("http", "http", `{"methods":["post","POST"],"path":"/a/*","mode":"async"}`, `,"retry":null,"enabled":false`, 201, "", "")
 	madeHTTP.says = []string{`"methods":["POST"]`, `"auth":"key"`, `"retry":null`, `"enabled":false`}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -209,9 +210,12 @@ func patchRetry(now *RetryPolicy, patch json.RawMessage) (*RetryPolicy, error) {
 
 // mergePatch applies a JSON merge patch (RFC 7396) to target.
 func mergePatch(target, patch json.RawMessage) (json.RawMessage, error) {
-	var changes map[string]json.RawMessage
-	if json.Unmarshal(patch, &changes) != nil || changes == nil {
+	if !bytes.HasPrefix(patch, []byte("{")) {
 		return patch, nil // what is no object replaces
+	}
+	var changes map[string]json.RawMessage
+	if err := json.Unmarshal(patch, &changes); err != nil {
+		return nil, fmt.Errorf("decode merge patch: %w", err)
 	}
 	members := map[string]json.RawMessage{}
 	_ = json.Unmarshal(target, &members) // what is no object is replaced

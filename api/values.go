@@ -99,7 +99,7 @@ func checkText(field, s string, limit int) error {
 	return nil
 }
 
-// checkFilters checks the texts of a list's filters, given as name, value, name, value, …
+// checkFilters checks the texts of a list's filters, given as name, value, name, value and so on.
 func checkFilters(pairs ...string) error {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if err := checkText(pairs[i], pairs[i+1], maxFilterLength); err != nil {

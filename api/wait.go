@@ -25,6 +25,9 @@ func engineFault(err error) error {
 	return &picloud.Error{Kind: picloud.Unavailable, Code: "engine_unavailable", Message: "the engine does not answer: try again", Cause: err}
 }
 
+// isNoExecution says whether err is the store's or the engine's "there is no such execution".
+func isNoExecution(err error) bool { return picloud.ErrorCode(err) == "execution_not_found" }
+
 // findExecution gives an execution wherever it is: in the store (queued, finished) or in the engine (running). NotFound "execution_not_found".
 func (s *server) findExecution(ctx context.Context, app picloud.App, id string) (picloud.Execution, error) {
 	if !isID(id) {
@@ -34,7 +37,7 @@ func (s *server) findExecution(ctx context.Context, app picloud.App, id string) 
 	if err == nil && stored.Status.Final() {
 		return stored, nil
 	}
-	if err != nil && picloud.ErrorCode(err) != "execution_not_found" {
+	if err != nil && !isNoExecution(err) {
 		return picloud.Execution{}, err
 	}
 	running, engineErr := s.Engine.Running(ctx, app.ID, id)
@@ -44,7 +47,7 @@ func (s *server) findExecution(ctx context.Context, app picloud.App, id string) 
 			running.Event = stored.Event
 		}
 		return running, nil
-	case picloud.ErrorCode(engineErr) != "execution_not_found":
+	case !isNoExecution(engineErr):
 		return picloud.Execution{}, engineFault(engineErr)
 	case err == nil:
 		return stored, nil
@@ -111,7 +114,7 @@ func (s *server) awaitEnd(
 				return picloud.Committed{}, engineFault(err)
 			}
 			x, err := s.Executions.Execution(ctx, appID, id)
-			if err != nil && picloud.ErrorCode(err) != "execution_not_found" {
+			if err != nil && !isNoExecution(err) {
 				return picloud.Committed{}, err
 			}
 			if err != nil || !x.Status.Final() {

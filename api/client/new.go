@@ -1,5 +1,5 @@
-// The hand-written part of the client: the key, and problems as errors.
-
+// Package client is the Go client of PiCloud's API. Its operations are generated from openapi.yaml (client.gen.go); this file adds the key, and
+// problems as errors.
 package client
 
 import (
@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // New makes a client of the PiCloud at server (e.g. "http://127.0.0.1:8080") that sends key with every request.
@@ -29,13 +30,14 @@ func (p *Problem) Error() string {
 		s = *p.Detail
 	}
 	s += " (" + p.Code + ")"
+	var fields strings.Builder
 	for _, f := range p.Errors {
-		s += "; " + f.Field + ": " + f.Message
+		fields.WriteString("; " + f.Field + ": " + f.Message)
 		if f.Line != nil && f.Column != nil {
-			s += fmt.Sprintf(" (line %d, column %d)", *f.Line, *f.Column)
+			fmt.Fprintf(&fields, " (line %d, column %d)", *f.Line, *f.Column)
 		}
 	}
-	return s
+	return s + fields.String()
 }
 
 // Check gives the error that an answer stands for: nil below 400, else a *Problem.
