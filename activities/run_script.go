@@ -92,6 +92,9 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 	switch {
 	case errors.Is(err, picloud.ErrScriptMissing):
 		return r.refused(ctx, missing(r.firing))
+	case isScriptError(err):
+		e, _ := errors.AsType[*picloud.ScriptError](err)
+		return r.refused(ctx, e)
 	case err != nil:
 		return r.fault(ctx, TypePlatformFault, fmt.Errorf("open execution: %w", err))
 	case opened.Committed != nil:
@@ -126,6 +129,11 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 		return r.end(ctx, committed)
 	}
 	return r.fault(ctx, TypeReadSetContention, fmt.Errorf("commit execution: %d runs: %w", MaxConflictRuns, picloud.ErrReadSetChanged))
+}
+
+func isScriptError(err error) bool {
+	_, ok := errors.AsType[*picloud.ScriptError](err)
+	return ok
 }
 
 func (r *run) sandboxRun(opened picloud.Opened) picloud.Run {

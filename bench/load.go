@@ -113,7 +113,7 @@ func (l *load) firings(ctx context.Context, n int) (float64, error) {
 	collection := fmt.Sprintf("items:%d", l.round.Add(1))
 	began := time.Now()
 	err := each(n, 32, func(i int) error {
-		return l.request(ctx, http.MethodPut, fmt.Sprintf("/v1/apps/%s/kv/%s/%06d", app, collection, i), `{"total":100}`, http.StatusCreated)
+		return l.request(ctx, http.MethodPut, fmt.Sprintf("/v1/apps/%s/kv/%s/%06d", app, collection, i), `{"total":100}`, http.StatusOK)
 	})
 	if err != nil {
 		return 0, err

@@ -38,7 +38,10 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf,
 		})
 	default:
-		return picloud.Opened{}, fmt.Errorf("open execution %s: its event %s is gone", f.ExecutionID, f.EventID)
+		return picloud.Opened{}, &picloud.ScriptError{
+			Reason: picloud.ReasonExpired, Type: "EventExpired", NonRetryable: true,
+			Message: fmt.Sprintf("event %s is past its retention of %d days (PICLOUD_EXECUTION_RETENTION_DAYS): the execution waited longer than that", f.EventID, s.options.ExecutionDays),
+		}
 	}
 	return opened, nil
 }

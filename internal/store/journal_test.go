@@ -254,3 +254,15 @@ func TestScriptAndAppThatGoDuringARun(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, id, "there is no app to keep a letter for")
 }
+
+func TestEventPastItsRetentionIsAnErrorThatEnds(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	app := testkit.App(t, s, "shop")
+	f := firing(app, testkit.Script(t, s, app, "fulfil"))
+	f.Event = nil
+	_, err := s.OpenExecution(t.Context(), f)
+	e, ok := errors.AsType[*picloud.ScriptError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, picloud.ReasonExpired, e.Reason)
+}

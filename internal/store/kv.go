@@ -41,7 +41,7 @@ func (s *Store) KVPut(ctx context.Context, app picloud.App, collection, key stri
 	if err != nil {
 		return picloud.KVEntry{}, nil, err
 	}
-	return picloud.KVEntry{Collection: collection, Key: key, Value: v, Version: rows[0].Version}, rows[0].Executions, nil
+	return picloud.KVEntry{Collection: collection, Key: key, Value: v, Version: rows[0].Version, UpdatedAt: rows[0].ChangedAt.UTC()}, rows[0].Executions, nil
 }
 
 // KVDelete implements picloud.KV.

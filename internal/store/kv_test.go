@@ -45,6 +45,7 @@ func TestKVChangeFiresEveryMatchingTriggerOnce(t *testing.T) {
 	testkit.KVTrigger(t, s, other, "all", "fulfil", picloud.KVConfig{Collection: "*"}, nil)
 
 	entry, fired := put(t, s, app, "orders:eu", "42", `{"total": 7}`)
+	assert.WithinDuration(t, time.Now(), entry.UpdatedAt, time.Minute)
 	require.Len(t, fired, 2)
 	firings := claim(t, s)
 	require.Len(t, firings, 2)

@@ -71,6 +71,6 @@ WITH asked AS (
            COALESCE(sqlc.narg(root_id)::uuid, c.event_id), sqlc.narg(parent_id)::uuid, @depth::int, f.registered_by_principal
     FROM firing f JOIN change c USING (event_id)
 )
-SELECT c.collection::text AS collection, c.key::text AS key, c.version, c.operation::text AS operation,
+SELECT c.collection::text AS collection, c.key::text AS key, c.version, c.operation::text AS operation, now()::timestamptz AS changed_at,
        ARRAY(SELECT f.execution_id::text FROM firing f WHERE f.event_id = c.event_id)::text[] AS executions
 FROM change c;

@@ -211,7 +211,7 @@ WITH asked AS (
            COALESCE($6::uuid, c.event_id), $7::uuid, $8::int, f.registered_by_principal
     FROM firing f JOIN change c USING (event_id)
 )
-SELECT c.collection::text AS collection, c.key::text AS key, c.version, c.operation::text AS operation,
+SELECT c.collection::text AS collection, c.key::text AS key, c.version, c.operation::text AS operation, now()::timestamptz AS changed_at,
        ARRAY(SELECT f.execution_id::text FROM firing f WHERE f.event_id = c.event_id)::text[] AS executions
 FROM change c
 `
@@ -233,6 +233,7 @@ type KVWriteManyRow struct {
 	Key        string
 	Version    int64
 	Operation  string
+	ChangedAt  time.Time
 	Executions []string
 }
 
@@ -262,6 +263,7 @@ func (q *Queries) KVWriteMany(ctx context.Context, arg KVWriteManyParams) ([]KVW
 			&i.Key,
 			&i.Version,
 			&i.Operation,
+			&i.ChangedAt,
 			&i.Executions,
 		); err != nil {
 			return nil, err
