@@ -104,7 +104,7 @@ func openScenarios() []scenario {
 		},
 		{
 			name: "temporal from another site", method: "POST", path: "/temporal/x", status: 403,
-			headers: map[string]string{"Authorization": "Basic YWRtaW46cGNrX3Rlc3Q=", "Sec-Fetch-Site": "cross-site"}, says: []string{"cross_origin"}, noRequestID: true,
+			headers: map[string]string{"Authorization": "Basic YWRtaW46cGNrX3Rlc3Q=", "Sec-Fetch-Site": "cross-site"}, says: []string{"cross_origin"}, notOurs: true,
 		},
 		{name: "no temporal", path: "/temporal/x", options: func(o *Options) { o.TemporalUI = nil }, status: 404, code: "route_not_found"},
 		{

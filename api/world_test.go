@@ -136,7 +136,7 @@ type scenario struct {
 	options   func(*Options)
 	before    func(*world)
 
-	noRequestID bool // the problem is the standard library's to write
+	notOurs bool // the problem is the standard library's to write
 
 	status  int
 	code    string            // of the problem
@@ -197,7 +197,7 @@ func (s scenario) run(t *testing.T, operations map[string]*routers.Route) {
 			require.NotEmpty(t, p.Errors, answer)
 			require.Equal(t, s.field, p.Errors[0].Field, answer)
 		}
-	} else if !s.noRequestID {
+	} else if !s.notOurs {
 		require.Empty(t, s.field)
 		require.Less(t, s.status, 400, "a problem has a code")
 	}
