@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +30,7 @@ func newApply() *cobra.Command {
 					return err
 				}
 			}
-			c, err := newClient(url, key)
+			c, err := client.New(url, key)
 			if err != nil {
 				return err
 			}
@@ -63,18 +61,6 @@ func localKey() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("find a key: set PICLOUD_KEY or --key (there is no admin-key in %s)", strings.Join(folders, " or "))
-}
-
-// newClient makes a client of the API that shows the key.
-func newClient(url, key string) (*client.ClientWithResponses, error) {
-	c, err := client.NewClientWithResponses(url, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+key)
-		return nil
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
-	}
-	return c, nil
 }
 
 func or(s, otherwise string) string {

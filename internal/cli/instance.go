@@ -263,8 +263,12 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	processes := i.config.Sandbox.Processes
+	if processes == 0 {
+		processes = 2 * runtime.GOMAXPROCS(0)
+	}
 	pool, err := sandbox.New(sandbox.Options{
-		Command: []string{self, sandboxChild}, Size: i.config.Sandbox.Processes, KV: data, Ceiling: i.config.Ceiling(), Log: i.log,
+		Command: []string{self, sandboxChild}, Size: processes, KV: data, Ceiling: i.config.Ceiling(), Log: i.log,
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/picloud/picloud/api/client"
 	"github.com/picloud/picloud/internal/apply"
 	"github.com/picloud/picloud/internal/config"
 )
@@ -96,7 +97,7 @@ func applyTo(ctx context.Context, i *instance, dir string, log logrus.FieldLogge
 	if err != nil {
 		return err
 	}
-	c, err := newClient(i.url, i.key)
+	c, err := client.New(i.url, i.key)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,9 @@ package testkit
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,11 +119,7 @@ func (i *Instance) connect() error {
 		return fmt.Errorf("read key: %w", err)
 	}
 	i.Key = strings.TrimSpace(string(key))
-	i.Client, err = client.NewClientWithResponses(i.URL, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+i.Key)
-		return nil
-	}))
-	if err != nil {
+	if i.Client, err = client.New(i.URL, i.Key); err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
 	return nil

@@ -110,9 +110,15 @@ func (l *logger) sdk() sdklog.Logger { return sdkLogger{l.out} }
 
 type sdkLogger struct{ out logrus.FieldLogger }
 
-func (s sdkLogger) Debug(string, ...any)             {}
-func (s sdkLogger) Info(string, ...any)              {}
-func (s sdkLogger) Warn(msg string, keyvals ...any)  { s.out.WithFields(pairs(keyvals)).Warn(msg) }
+func (s sdkLogger) Debug(string, ...any) {}
+func (s sdkLogger) Info(string, ...any)  {}
+func (s sdkLogger) Warn(msg string, keyvals ...any) {
+	// Temporal's own workers look for the namespace before the first start has registered it, and try again.
+	if !strings.HasSuffix(fmt.Sprint(pairs(keyvals)["Error"]), "is not found.") {
+		s.out.WithFields(pairs(keyvals)).Warn(msg)
+	}
+}
+
 func (s sdkLogger) Error(msg string, keyvals ...any) { s.out.WithFields(pairs(keyvals)).Error(msg) }
 
 func pairs(keyvals []any) logrus.Fields {
