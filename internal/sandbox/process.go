@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox/fault"
 	"github.com/picloud/picloud/internal/sandbox/frame"
@@ -83,7 +81,7 @@ func (s *starter) close() { close(s.requests) }
 
 // newProcess starts a child and waits until it is ready.
 func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*process, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fds, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("make socket pair: %w", err)
 	}

@@ -6,7 +6,14 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
+
+// socketPair makes two connected sockets that no other child inherits.
+func socketPair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
 
 // attributes puts a child in a process group of its own, so that a signal from the terminal does not reach it, and ties its life to ours.
 func attributes() *syscall.SysProcAttr {
