@@ -135,8 +135,8 @@ func welcome(out io.Writer, i *instance, opts upOptions) error {
   Three commands to try:
     export PICLOUD_URL=%[1]s PICLOUD_KEY=%[2]s
     (cd examples/github-triage && npm ci --silent && npm run --silent deliver)
-    curl -sH "Authorization: Bearer $PICLOUD_KEY" $PICLOUD_URL/v1/apps/github-triage/kv/stats?limit=3
-    curl -sH "Authorization: Bearer $PICLOUD_KEY" $PICLOUD_URL/v1/apps/github-triage/dead-letters/count
+    curl -sH "Authorization: Bearer $PICLOUD_KEY" "$PICLOUD_URL/v1/apps/github-triage/kv/stats?limit=3"
+    curl -sH "Authorization: Bearer $PICLOUD_KEY" "$PICLOUD_URL/v1/apps/github-triage/dead-letters?limit=1"
 
   Ctrl-C stops everything; the data stays.
 `, i.url, key)
