@@ -182,7 +182,14 @@ func (s *server) CancelExecution(ctx context.Context, request CancelExecutionReq
 	case x.Status.Final():
 		return nil, errFinished(x)
 	case x.Status == picloud.StatusQueued:
-		return nil, picloud.Errorf(picloud.Conflict, "not_started", "the execution is still queued: try again when it runs")
+		if x, err = s.Executions.CancelQueued(ctx, app.ID, x.ID); err == nil {
+			out, err := s.toExecution(x)
+			return CancelExecution202JSONResponse(out), err
+		}
+		if !isNoExecution(err) {
+			return nil, err
+		}
+		x.ID = request.Execution // it has started in between
 	}
 	if err := s.Engine.Cancel(ctx, x.ID); err != nil {
 		if !isNoExecution(err) {

@@ -300,6 +300,25 @@ func (m *memory) Execution(_ context.Context, _, id string) (picloud.Execution, 
 	return x, nil
 }
 
+func (m *memory) Progress(_ context.Context, x picloud.Execution) (picloud.Execution, error) {
+	defer m.read()()
+	if stored, ok := m.executions[x.ID]; ok && x.Event == nil {
+		x.Event = stored.Event
+	}
+	return x, nil
+}
+
+func (m *memory) CancelQueued(_ context.Context, _, id string) (picloud.Execution, error) {
+	defer m.write()()
+	x, ok := m.executions[id]
+	if !ok || x.Status != picloud.StatusQueued {
+		return x, picloud.NotFoundError("execution", id)
+	}
+	x.Status = picloud.StatusCanceled
+	m.executions[id] = x
+	return x, nil
+}
+
 func (m *memory) ListExecutions(_ context.Context, _ string, f picloud.ExecutionFilter, page picloud.Page) (picloud.List[picloud.Execution], error) {
 	items := slices.DeleteFunc(sortedValues(m.executions), func(x picloud.Execution) bool { return f.Status != "" && x.Status != f.Status })
 	slices.Reverse(items)

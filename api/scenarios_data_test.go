@@ -112,7 +112,7 @@ func executionScenarios() []scenario {
 			},
 		},
 		{name: "over", operation: "cancelExecution", method: "POST", path: list + "/" + idFinished + "/cancel", status: 409, code: "already_finished"},
-		{name: "queued", operation: "cancelExecution", method: "POST", path: list + "/" + idQueued + "/cancel", status: 409, code: "not_started"},
+		{name: "queued", operation: "cancelExecution", method: "POST", path: list + "/" + idQueued + "/cancel", status: 202, says: []string{`"canceled"`}},
 		{name: "none", operation: "cancelExecution", method: "POST", path: list + "/" + idNoSuchThing + "/cancel", status: 404, code: "execution_not_found"},
 		{name: "all", operation: "listAbandonedExecutions", path: shop + "/abandoned-executions", status: 200, says: []string{idFinished}},
 		{name: "bad cursor", operation: "listAbandonedExecutions", path: shop + "/abandoned-executions?cursor=x", status: 422, code: "invalid", field: "cursor"},

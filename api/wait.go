@@ -43,10 +43,7 @@ func (s *server) findExecution(ctx context.Context, app picloud.App, id string) 
 	running, engineErr := s.Engine.Running(ctx, app.ID, id)
 	switch {
 	case engineErr == nil:
-		if err == nil && running.Event == nil { // its row in the outbox is still there
-			running.Event = stored.Event
-		}
-		return running, nil
+		return s.Executions.Progress(ctx, running)
 	case !isNoExecution(engineErr):
 		return picloud.Execution{}, engineFault(engineErr)
 	case err == nil:

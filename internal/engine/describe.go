@@ -23,12 +23,13 @@ type memo struct {
 	Version   int       `json:"version"`
 	TriggerID string    `json:"trigger_id,omitempty"`
 	ParentID  string    `json:"parent_id,omitempty"`
+	EventID   string    `json:"event_id,omitempty"`
 	Principal string    `json:"principal"`
 	QueuedAt  time.Time `json:"queued_at"`
 }
 
 func newMemo(f picloud.Firing) memo {
-	return memo{AppID: f.AppID, Version: f.Version, TriggerID: f.TriggerID, ParentID: f.ParentID, Principal: f.Principal, QueuedAt: f.QueuedAt}
+	return memo{AppID: f.AppID, Version: f.Version, TriggerID: f.TriggerID, ParentID: f.ParentID, EventID: f.EventID, Principal: f.Principal, QueuedAt: f.QueuedAt}
 }
 
 // searchAttributes are those of the firing's workflow; what it does not have is left out.
@@ -88,7 +89,8 @@ func execution(info *workflowpb.WorkflowExecutionInfo) (picloud.Execution, error
 		if err := converter.GetDefaultDataConverter().FromPayload(payload, &m); err != nil {
 			return x, fmt.Errorf("read memo of %s: %w", x.ID, err)
 		}
-		x.AppID, x.Version, x.TriggerID, x.ParentID, x.Principal, x.QueuedAt = m.AppID, m.Version, m.TriggerID, m.ParentID, m.Principal, m.QueuedAt
+		x.AppID, x.Version, x.TriggerID, x.ParentID, x.EventID = m.AppID, m.Version, m.TriggerID, m.ParentID, m.EventID
+		x.Principal, x.QueuedAt = m.Principal, m.QueuedAt
 	}
 	attributes := info.GetSearchAttributes().GetIndexedFields()
 	x.Script = keyword(attributes, workflows.ScriptKey)

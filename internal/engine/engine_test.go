@@ -64,7 +64,7 @@ func TestRunningExecutions(t *testing.T) {
 	x.StartedAt, x.Attempt = time.Time{}, 0
 	assert.Equal(t, picloud.Execution{
 		ID: first.ExecutionID, AppID: shop.ID, Status: picloud.StatusRunning, Script: "fulfil", Version: 3, TriggerID: triggerID, Trigger: "on-order",
-		Kind: picloud.KindKV, Depth: 2, RootID: "root-1", ParentID: "parent-1", ReplayOf: "letter-1", Principal: "tester", QueuedAt: first.QueuedAt,
+		Kind: picloud.KindKV, EventID: "e", Depth: 2, RootID: "root-1", ParentID: "parent-1", ReplayOf: "letter-1", Principal: "tester", QueuedAt: first.QueuedAt,
 	}, x)
 	_, err = e.Running(t.Context(), shop.ID, other.ExecutionID)
 	assert.Equal(t, "execution_not_found", picloud.ErrorCode(err), "another app's")

@@ -82,6 +82,7 @@ type Execution struct {
 	TriggerID  string
 	Trigger    string
 	Kind       Kind
+	EventID    string
 	Event      *Event
 	Result     *Result
 	Error      *ScriptError
@@ -126,6 +127,11 @@ type ExecutionFilter struct {
 type Executions interface {
 	// Execution gives a queued or finished execution with its event, attempts, logs and effects. NotFound "execution_not_found".
 	Execution(ctx context.Context, appID, id string) (Execution, error)
+	// Progress gives a running execution, as the Engine knows it, with what is stored of it so far: its event and its failed attempts.
+	Progress(ctx context.Context, running Execution) (Execution, error)
+	// CancelQueued ends an execution that is still in the outbox as canceled. Should its workflow be starting at this very moment, that finds the end
+	// and runs nothing. NotFound "execution_not_found" when it is not queued.
+	CancelQueued(ctx context.Context, appID, id string) (Execution, error)
 	// ListExecutions gives queued and finished ones, newest first, without event, attempts, logs and effects.
 	ListExecutions(ctx context.Context, appID string, filter ExecutionFilter, page Page) (List[Execution], error)
 }

@@ -68,6 +68,54 @@ func (s *Store) Attempts(ctx context.Context, executionID string) ([]picloud.Att
 	return attempts, nil
 }
 
+// Progress implements picloud.Executions.
+func (s *Store) Progress(ctx context.Context, x picloud.Execution) (picloud.Execution, error) {
+	var err error
+	if x.Event == nil && x.EventID != "" {
+		if x.Event, err = findEvent(ctx, s.queries, x.AppID, x.EventID); err != nil {
+			return x, err
+		}
+	}
+	if x.Attempts, err = s.Attempts(ctx, x.ID); err != nil || len(x.Attempts) == 0 {
+		return x, err
+	}
+	last := x.Attempts[len(x.Attempts)-1]
+	x.Logs, x.Attempt = last.Logs, last.Attempt
+	return x, nil
+}
+
+// CancelQueued implements picloud.Executions.
+func (s *Store) CancelQueued(ctx context.Context, appID, id string) (picloud.Execution, error) {
+	if !isID(id) {
+		return picloud.Execution{}, picloud.NotFoundError("execution", id)
+	}
+	err := s.inTx(ctx, func(q *sqlc.Queries) error {
+		row, err := q.OutboxTake(ctx, appID, id)
+		if isMissing(err) {
+			return picloud.NotFoundError("execution", id)
+		}
+		if err != nil {
+			return fmt.Errorf("take outbox row: %w", err)
+		}
+		params, err := executionRow(picloud.Firing{
+			ExecutionID: id, AppID: appID, Script: row.Script, Version: int(row.PresentVersion), TriggerID: value(row.TriggerID), Trigger: row.Trigger,
+			Kind: picloud.Kind(row.Kind), EventID: row.EventID, RootID: row.RootID, ParentID: value(row.ParentID), Depth: int(row.Depth),
+			ReplayOf: value(row.ReplayOf), Principal: row.Principal, QueuedAt: row.CreatedAt,
+		}, picloud.Committed{Status: picloud.StatusCanceled}, picloud.Outcome{}, 0, row.CreatedAt)
+		if err != nil {
+			return err
+		}
+		if _, err := q.ExecutionInsert(ctx, params); err != nil { // 0 rows: it has ended already
+			return fmt.Errorf("insert execution: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return picloud.Execution{}, err
+	}
+	return s.Execution(ctx, appID, id)
+}
+
 // ListExecutions implements picloud.Executions.
 func (s *Store) ListExecutions(ctx context.Context, appID string, filter picloud.ExecutionFilter, page picloud.Page) (picloud.List[picloud.Execution], error) {
 	var none picloud.List[picloud.Execution]
@@ -159,7 +207,7 @@ func (s *Store) Attach(ctx context.Context, appID, key, executionID string) (str
 func toQueued(r sqlc.OutboxListRow) picloud.Execution {
 	return picloud.Execution{
 		ID: r.ExecutionID, AppID: r.AppID, Status: picloud.StatusQueued, Script: r.Script, Version: int(r.Version), TriggerID: value(r.TriggerID),
-		Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), Depth: int(r.Depth), RootID: r.RootID, ParentID: value(r.ParentID),
+		Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, Depth: int(r.Depth), RootID: r.RootID, ParentID: value(r.ParentID),
 		ReplayOf: value(r.ReplayOf), Principal: r.Principal, QueuedAt: r.CreatedAt.UTC(),
 	}
 }
@@ -167,7 +215,7 @@ func toQueued(r sqlc.OutboxListRow) picloud.Execution {
 func toExecution(r sqlc.Execution) (picloud.Execution, error) {
 	x := picloud.Execution{
 		ID: r.ID, AppID: r.AppID, Status: picloud.Status(r.Status), Script: r.Script, Version: int(r.Version), TriggerID: value(r.TriggerID),
-		Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), Attempt: int(r.Attempts), Depth: int(r.Depth), RootID: r.RootID, ParentID: value(r.ParentID),
+		Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, Attempt: int(r.Attempts), Depth: int(r.Depth), RootID: r.RootID, ParentID: value(r.ParentID),
 		ReplayOf: value(r.ReplayOf), Principal: r.Principal, QueuedAt: r.QueuedAt.UTC(), StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
 	}
 	var err error

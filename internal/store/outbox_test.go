@@ -204,3 +204,23 @@ func TestAttachedKeysGiveTheFirstExecution(t *testing.T) {
 	assert.True(t, attached)
 	assert.Equal(t, one, first)
 }
+
+func TestCanceledInTheQueueItNeverRuns(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	app := testkit.App(t, s, "shop")
+	testkit.Script(t, s, app, "fulfil")
+	testkit.KVTrigger(t, s, app, "on-order", "fulfil", picloud.KVConfig{Collection: "*"}, nil)
+	put(t, s, app, "orders", "1", "1")
+	f := claim(t, s)[0] // a dispatcher has it, and is about to start its workflow
+	x, err := s.CancelQueued(t.Context(), app.ID, f.ExecutionID)
+	require.NoError(t, err)
+	assert.Equal(t, picloud.StatusCanceled, x.Status)
+	assert.Equal(t, "on-order", x.Trigger)
+	opened, err := s.OpenExecution(t.Context(), f)
+	require.NoError(t, err)
+	require.NotNil(t, opened.Committed, "the attempt finds the end")
+	assert.Equal(t, picloud.StatusCanceled, opened.Committed.Status)
+	_, err = s.CancelQueued(t.Context(), app.ID, f.ExecutionID)
+	assert.Equal(t, "execution_not_found", picloud.ErrorCode(err))
+}

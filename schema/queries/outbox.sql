@@ -47,3 +47,12 @@ WHERE o.app_id = @app_id
   AND (@script::text = '' OR s.name = @script)
   AND (@trigger::text = '' OR t.name = @trigger OR t.id::text = @trigger)
 ORDER BY o.execution_id DESC LIMIT @max;
+
+-- name: OutboxTake :one
+-- Takes one firing out, with the names that its execution's row wants.
+WITH taken AS (
+    DELETE FROM outbox o WHERE o.app_id = @app_id AND o.execution_id = @execution_id
+    RETURNING o.*
+)
+SELECT t.*, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id;

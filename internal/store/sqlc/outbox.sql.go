@@ -296,3 +296,62 @@ func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, execu
 	_, err := q.db.Exec(ctx, outboxRescheduleMany, delayMs, executionIds)
 	return err
 }
+
+const outboxTake = `-- name: OutboxTake :one
+WITH taken AS (
+    DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at
+)
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
+`
+
+type OutboxTakeRow struct {
+	ExecutionID    string
+	AppID          string
+	ScriptID       string
+	Version        *int32
+	TriggerID      *string
+	Kind           string
+	EventID        string
+	What           string
+	RootID         string
+	ParentID       *string
+	Depth          int32
+	ReplayOf       *string
+	Principal      string
+	DueAt          time.Time
+	Claims         int32
+	CreatedAt      time.Time
+	Script         string
+	PresentVersion int32
+	Trigger        string
+}
+
+// Takes one firing out, with the names that its execution's row wants.
+func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID string) (OutboxTakeRow, error) {
+	row := q.db.QueryRow(ctx, outboxTake, appID, executionID)
+	var i OutboxTakeRow
+	err := row.Scan(
+		&i.ExecutionID,
+		&i.AppID,
+		&i.ScriptID,
+		&i.Version,
+		&i.TriggerID,
+		&i.Kind,
+		&i.EventID,
+		&i.What,
+		&i.RootID,
+		&i.ParentID,
+		&i.Depth,
+		&i.ReplayOf,
+		&i.Principal,
+		&i.DueAt,
+		&i.Claims,
+		&i.CreatedAt,
+		&i.Script,
+		&i.PresentVersion,
+		&i.Trigger,
+	)
+	return i, err
+}
