@@ -10,12 +10,8 @@ import (
 )
 
 func insertEvent(ctx context.Context, q *sqlc.Queries, appID string, e picloud.Event) error {
-	contentType := e.DataContentType
-	if contentType == "" {
-		contentType = "application/json"
-	}
 	err := q.EventInsert(ctx, sqlc.EventInsertParams{
-		ID: e.ID, AppID: appID, Type: e.Type, Source: e.Source, Subject: e.Subject, Time: e.Time, ContentType: contentType, Data: e.Data,
+		ID: e.ID, AppID: appID, Type: e.Type, Source: e.Source, Subject: e.Subject, Time: e.Time, ContentType: contentType(e), Data: e.Data,
 		RootID: e.RootID, ParentID: optional(e.ParentID), Depth: int32(e.Depth), //nolint:gosec // bounded by MaxDepth
 		Traceparent: e.TraceParent, ReplayOf: optional(e.ReplayOf),
 	})
@@ -23,6 +19,14 @@ func insertEvent(ctx context.Context, q *sqlc.Queries, appID string, e picloud.E
 		return fmt.Errorf("insert event: %w", err)
 	}
 	return nil
+}
+
+// contentType is that of the event's data: JSON unless it says otherwise.
+func contentType(e picloud.Event) string {
+	if e.DataContentType == "" {
+		return "application/json"
+	}
+	return e.DataContentType
 }
 
 func toEvent(r sqlc.Event) picloud.Event {

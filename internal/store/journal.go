@@ -85,24 +85,19 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	if err != nil {
 		return picloud.Committed{}, err
 	}
+	locks := writes.lock(f.AppID)
+	locks.addReads(reads)
+	if len(locks.ids) == 0 { // one statement is a transaction of its own, in one round trip
+		err := insertExecution(ctx, s.queries, f, params)
+		if errors.Is(err, errCommittedBefore) {
+			return s.committed(ctx, f.ExecutionID)
+		}
+		return end, err
+	}
 	var changes []sqlc.KVWriteManyRow
 	err = s.inTx(ctx, func(q *sqlc.Queries) (err error) {
-		n, err := q.ExecutionInsert(ctx, params)
-		if err != nil {
-			return fmt.Errorf("insert execution: %w", err)
-		}
-		if n == 0 {
-			return errCommittedBefore
-		}
-		if f.Event != nil {
-			if err := insertEvent(ctx, q, f.AppID, *f.Event); err != nil {
-				return err
-			}
-		}
-		locks := writes.lock(f.AppID)
-		locks.addReads(reads)
-		if len(locks.ids) == 0 {
-			return nil
+		if err := insertExecution(ctx, q, f, params); err != nil {
+			return err
 		}
 		if err := locks.take(ctx, q); err != nil {
 			return err
@@ -173,17 +168,8 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		if err != nil {
 			return err
 		}
-		n, err := q.ExecutionInsert(ctx, params)
-		if err != nil {
-			return fmt.Errorf("insert execution: %w", err)
-		}
-		if n == 0 {
-			return errCommittedBefore
-		}
-		if f.Event != nil {
-			if err := insertEvent(ctx, q, f.AppID, *f.Event); err != nil {
-				return err
-			}
+		if err := insertExecution(ctx, q, f, params); err != nil {
+			return err
 		}
 		err = q.DeadLetterInsert(ctx, sqlc.DeadLetterInsertParams{
 			ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Script: f.Script, Version: params.Version,
@@ -230,16 +216,10 @@ func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt
 	if err != nil {
 		return err
 	}
-	return s.inTx(ctx, func(q *sqlc.Queries) error {
-		n, err := q.ExecutionInsert(ctx, params)
-		if err != nil {
-			return fmt.Errorf("insert execution: %w", err)
-		}
-		if n > 0 && f.Event != nil {
-			return insertEvent(ctx, q, f.AppID, *f.Event)
-		}
-		return nil
-	})
+	if err := insertExecution(ctx, s.queries, f, params); !errors.Is(err, errCommittedBefore) {
+		return err
+	}
+	return nil
 }
 
 // RecordAbandoned implements picloud.Journal.
@@ -257,6 +237,30 @@ func (s *Store) RecordAbandoned(ctx context.Context, f picloud.Firing, c picloud
 	})
 	if err != nil {
 		return fmt.Errorf("insert abandoned execution: %w", err)
+	}
+	return nil
+}
+
+// insertExecution inserts the row of an ended execution, and its event where that is in no table yet. errCommittedBefore when there is a row already.
+func insertExecution(ctx context.Context, q *sqlc.Queries, f picloud.Firing, row sqlc.ExecutionInsertParams) error {
+	var n int64
+	var err error
+	if e := f.Event; e == nil {
+		n, err = q.ExecutionInsert(ctx, row)
+	} else {
+		n, err = q.ExecutionInsertWithEvent(ctx, sqlc.ExecutionInsertWithEventParams{
+			ID: row.ID, AppID: row.AppID, Status: row.Status, Script: row.Script, Version: row.Version, TriggerID: row.TriggerID, Trigger: row.Trigger,
+			Kind: row.Kind, EventID: row.EventID, Result: row.Result, Error: row.Error, Logs: row.Logs, Effects: row.Effects, Attempts: row.Attempts,
+			Depth: row.Depth, RootID: row.RootID, ParentID: row.ParentID, ReplayOf: row.ReplayOf, Principal: row.Principal, QueuedAt: row.QueuedAt, StartedAt: row.StartedAt,
+			EventType: e.Type, EventSource: e.Source, EventSubject: e.Subject, EventTime: e.Time, EventContentType: contentType(*e), EventData: e.Data,
+			EventTraceparent: e.TraceParent, EventReplayOf: optional(e.ReplayOf),
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("insert execution: %w", err)
+	}
+	if n == 0 {
+		return errCommittedBefore
 	}
 	return nil
 }

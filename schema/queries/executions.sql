@@ -6,6 +6,20 @@ VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, 
         @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp())
 ON CONFLICT (id) DO NOTHING;
 
+-- name: ExecutionInsertWithEvent :execrows
+-- ExecutionInsert for an execution whose event is in no table yet: a caller waits for the answer, so both in one round trip.
+WITH event AS (
+    INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
+    VALUES (@event_id, @app_id, @event_type, @event_source, @event_subject, @event_time, @event_content_type, @event_data, @root_id, @parent_id, @depth,
+            @event_traceparent, @event_replay_of)
+    ON CONFLICT (id) DO NOTHING
+)
+INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, @event_id, @result, @error, @logs, @effects, @attempts, @depth,
+        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp())
+ON CONFLICT (id) DO NOTHING;
+
 -- name: ExecutionEnd :one
 SELECT status, result, error FROM executions WHERE id = @id;
 

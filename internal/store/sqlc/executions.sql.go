@@ -249,6 +249,91 @@ func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams
 	return result.RowsAffected(), nil
 }
 
+const executionInsertWithEvent = `-- name: ExecutionInsertWithEvent :execrows
+WITH event AS (
+    INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
+    VALUES ($9, $2, $22, $23, $24, $25, $26, $27, $16, $17, $15,
+            $28, $29)
+    ON CONFLICT (id) DO NOTHING
+)
+INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        $16, $17, $18, $19, $20, $21, clock_timestamp())
+ON CONFLICT (id) DO NOTHING
+`
+
+type ExecutionInsertWithEventParams struct {
+	ID               string
+	AppID            string
+	Status           string
+	Script           string
+	Version          int32
+	TriggerID        *string
+	Trigger          string
+	Kind             string
+	EventID          string
+	Result           []byte
+	Error            []byte
+	Logs             []byte
+	Effects          []byte
+	Attempts         int32
+	Depth            int32
+	RootID           string
+	ParentID         *string
+	ReplayOf         *string
+	Principal        string
+	QueuedAt         time.Time
+	StartedAt        time.Time
+	EventType        string
+	EventSource      string
+	EventSubject     string
+	EventTime        time.Time
+	EventContentType string
+	EventData        []byte
+	EventTraceparent string
+	EventReplayOf    *string
+}
+
+// ExecutionInsert for an execution whose event is in no table yet: a caller waits for the answer, so both in one round trip.
+func (q *Queries) ExecutionInsertWithEvent(ctx context.Context, arg ExecutionInsertWithEventParams) (int64, error) {
+	result, err := q.db.Exec(ctx, executionInsertWithEvent,
+		arg.ID,
+		arg.AppID,
+		arg.Status,
+		arg.Script,
+		arg.Version,
+		arg.TriggerID,
+		arg.Trigger,
+		arg.Kind,
+		arg.EventID,
+		arg.Result,
+		arg.Error,
+		arg.Logs,
+		arg.Effects,
+		arg.Attempts,
+		arg.Depth,
+		arg.RootID,
+		arg.ParentID,
+		arg.ReplayOf,
+		arg.Principal,
+		arg.QueuedAt,
+		arg.StartedAt,
+		arg.EventType,
+		arg.EventSource,
+		arg.EventSubject,
+		arg.EventTime,
+		arg.EventContentType,
+		arg.EventData,
+		arg.EventTraceparent,
+		arg.EventReplayOf,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const executionList = `-- name: ExecutionList :many
 SELECT id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at
 FROM executions
