@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"hash/fnv"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
 )
@@ -62,25 +65,20 @@ const deletion = ""
 // kvWriteOne writes one key and the firings of its change, in one transaction.
 func (s *Store) kvWriteOne(ctx context.Context, app picloud.App, collection, key, v string, pre picloud.Precondition, from picloud.Origin) (rows []sqlc.KVWriteManyRow, err error) {
 	w := kvWrites{collections: []string{collection}, keys: []string{key}, values: []string{v}}
-	err = s.inTx(ctx, func(q *sqlc.Queries) error {
-		if err := w.lock(app.ID).take(ctx, q); err != nil {
-			return err
-		}
-		if pre.IfAbsent || pre.IfVersion != nil {
-			entry, err := kvGet(ctx, q, app.ID, collection, key)
-			if err != nil {
+	if pre.IfAbsent || pre.IfVersion != nil {
+		err = s.inTx(ctx, func(q *sqlc.Queries) error {
+			if err := w.lock(app.ID).take(ctx, q); err != nil {
 				return err
 			}
-			if pre.IfAbsent && entry.Version != 0 {
-				return picloud.Errorf(picloud.PreconditionFailed, "precondition_failed", "the key exists, at version %d", entry.Version)
+			if err := checkPrecondition(ctx, q, app.ID, collection, key, pre); err != nil {
+				return err
 			}
-			if pre.IfVersion != nil && entry.Version != *pre.IfVersion {
-				return picloud.Errorf(picloud.PreconditionFailed, "precondition_failed", "the key is at version %d, not %d", entry.Version, *pre.IfVersion)
-			}
-		}
-		rows, err = w.write(ctx, q, app.ID, app.Slug, from)
-		return err
-	})
+			rows, err = w.write(ctx, q, app.ID, app.Slug, from)
+			return err
+		})
+	} else {
+		rows, err = w.writeAtOnce(ctx, s.pool, app.ID, app.Slug, from)
+	}
 	if violates(err, foreignKeyViolation, "") {
 		return nil, picloud.NotFoundError("app", app.Slug)
 	}
@@ -88,6 +86,21 @@ func (s *Store) kvWriteOne(ctx context.Context, app picloud.App, collection, key
 		s.notifyIfFired(rows)
 	}
 	return rows, err
+}
+
+// checkPrecondition gives PreconditionFailed when the key is not as the writer wants it. The locks must be held.
+func checkPrecondition(ctx context.Context, q *sqlc.Queries, appID, collection, key string, pre picloud.Precondition) error {
+	entry, err := kvGet(ctx, q, appID, collection, key)
+	if err != nil {
+		return err
+	}
+	if pre.IfAbsent && entry.Version != 0 {
+		return picloud.Errorf(picloud.PreconditionFailed, "precondition_failed", "the key exists, at version %d", entry.Version)
+	}
+	if pre.IfVersion != nil && entry.Version != *pre.IfVersion {
+		return picloud.Errorf(picloud.PreconditionFailed, "precondition_failed", "the key is at version %d, not %d", entry.Version, *pre.IfVersion)
+	}
+	return nil
 }
 
 // notifyIfFired wakes the dispatchers when the changes fired anything. Call it after the commit.
@@ -136,6 +149,23 @@ func (w kvWrites) write(ctx context.Context, q *sqlc.Queries, appID, appSlug str
 		Traceparent: from.TraceParent,
 	})
 	if err != nil {
+		return nil, fmt.Errorf("write keys: %w", err)
+	}
+	return rows, nil
+}
+
+// writeAtOnce takes the locks and makes the changes in one round trip: the statements of a pipeline are one implicit transaction, each with a snapshot of
+// its own. Source: PostgreSQL manual, "Pipelining" in the chapter on the message flow.
+func (w kvWrites) writeAtOnce(ctx context.Context, pool *pgxpool.Pool, appID, appSlug string, from picloud.Origin) (rows []sqlc.KVWriteManyRow, err error) {
+	locks := w.lock(appID)
+	batch := &pgx.Batch{}
+	batch.Queue(sqlc.KVLock, locks.ids, locks.exclusives)
+	batch.Queue(sqlc.KVWriteMany, w.collections, w.keys, w.values, appID, appSlug, optional(from.RootID), optional(from.ExecutionID), from.Depth+1, from.TraceParent).
+		Query(func(r pgx.Rows) (err error) {
+			rows, err = pgx.CollectRows(r, pgx.RowToStructByPos[sqlc.KVWriteManyRow])
+			return err
+		})
+	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("write keys: %w", err)
 	}
 	return rows, nil

@@ -9,24 +9,24 @@ import (
 	"context"
 )
 
-const appDelete = `-- name: AppDelete :execrows
+const AppDelete = `-- name: AppDelete :execrows
 DELETE FROM apps WHERE slug = $1
 `
 
 func (q *Queries) AppDelete(ctx context.Context, slug string) (int64, error) {
-	result, err := q.db.Exec(ctx, appDelete, slug)
+	result, err := q.db.Exec(ctx, AppDelete, slug)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const appGet = `-- name: AppGet :one
+const AppGet = `-- name: AppGet :one
 SELECT id, slug, name, created_at FROM apps WHERE slug = $1
 `
 
 func (q *Queries) AppGet(ctx context.Context, slug string) (App, error) {
-	row := q.db.QueryRow(ctx, appGet, slug)
+	row := q.db.QueryRow(ctx, AppGet, slug)
 	var i App
 	err := row.Scan(
 		&i.ID,
@@ -37,12 +37,12 @@ func (q *Queries) AppGet(ctx context.Context, slug string) (App, error) {
 	return i, err
 }
 
-const appInsert = `-- name: AppInsert :one
+const AppInsert = `-- name: AppInsert :one
 INSERT INTO apps (slug, name) VALUES ($1, $2) RETURNING id, slug, name, created_at
 `
 
 func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App, error) {
-	row := q.db.QueryRow(ctx, appInsert, slug, name)
+	row := q.db.QueryRow(ctx, AppInsert, slug, name)
 	var i App
 	err := row.Scan(
 		&i.ID,
@@ -53,12 +53,12 @@ func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App,
 	return i, err
 }
 
-const appList = `-- name: AppList :many
+const AppList = `-- name: AppList :many
 SELECT id, slug, name, created_at FROM apps WHERE slug > $1::text ORDER BY slug LIMIT $2
 `
 
 func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, error) {
-	rows, err := q.db.Query(ctx, appList, after, max)
+	rows, err := q.db.Query(ctx, AppList, after, max)
 	if err != nil {
 		return nil, err
 	}

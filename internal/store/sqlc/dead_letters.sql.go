@@ -9,34 +9,34 @@ import (
 	"context"
 )
 
-const deadLetterByExecution = `-- name: DeadLetterByExecution :one
+const DeadLetterByExecution = `-- name: DeadLetterByExecution :one
 SELECT id FROM dead_letters WHERE execution_id = $1
 `
 
 func (q *Queries) DeadLetterByExecution(ctx context.Context, executionID string) (string, error) {
-	row := q.db.QueryRow(ctx, deadLetterByExecution, executionID)
+	row := q.db.QueryRow(ctx, DeadLetterByExecution, executionID)
 	var id string
 	err := row.Scan(&id)
 	return id, err
 }
 
-const deadLetterCountUnresolved = `-- name: DeadLetterCountUnresolved :one
+const DeadLetterCountUnresolved = `-- name: DeadLetterCountUnresolved :one
 SELECT count(*) FROM dead_letters WHERE app_id = $1 AND resolution IS NULL
 `
 
 func (q *Queries) DeadLetterCountUnresolved(ctx context.Context, appID string) (int64, error) {
-	row := q.db.QueryRow(ctx, deadLetterCountUnresolved, appID)
+	row := q.db.QueryRow(ctx, DeadLetterCountUnresolved, appID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
-const deadLetterGet = `-- name: DeadLetterGet :one
+const DeadLetterGet = `-- name: DeadLetterGet :one
 SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at FROM dead_letters WHERE app_id = $1 AND id = $2
 `
 
 func (q *Queries) DeadLetterGet(ctx context.Context, appID string, iD string) (DeadLetter, error) {
-	row := q.db.QueryRow(ctx, deadLetterGet, appID, iD)
+	row := q.db.QueryRow(ctx, DeadLetterGet, appID, iD)
 	var i DeadLetter
 	err := row.Scan(
 		&i.ID,
@@ -67,7 +67,7 @@ func (q *Queries) DeadLetterGet(ctx context.Context, appID string, iD string) (D
 	return i, err
 }
 
-const deadLetterInsert = `-- name: DeadLetterInsert :exec
+const DeadLetterInsert = `-- name: DeadLetterInsert :exec
 INSERT INTO dead_letters (id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth,
                           root_id, parent_id, fingerprint, principal)
 SELECT uuid_v7(), a.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
@@ -98,7 +98,7 @@ type DeadLetterInsertParams struct {
 
 // Nothing is inserted when the app is gone.
 func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertParams) error {
-	_, err := q.db.Exec(ctx, deadLetterInsert,
+	_, err := q.db.Exec(ctx, DeadLetterInsert,
 		arg.ExecutionID,
 		arg.ScriptID,
 		arg.Script,
@@ -120,7 +120,7 @@ func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertPara
 	return err
 }
 
-const deadLetterList = `-- name: DeadLetterList :many
+const DeadLetterList = `-- name: DeadLetterList :many
 SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at FROM dead_letters
 WHERE app_id = $1
   AND ($2::uuid IS NULL OR id < $2::uuid)
@@ -146,7 +146,7 @@ type DeadLetterListParams struct {
 }
 
 func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) ([]DeadLetter, error) {
-	rows, err := q.db.Query(ctx, deadLetterList,
+	rows, err := q.db.Query(ctx, DeadLetterList,
 		arg.AppID,
 		arg.Before,
 		arg.Unresolved,
@@ -200,12 +200,12 @@ func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) 
 	return items, nil
 }
 
-const deadLetterLock = `-- name: DeadLetterLock :one
+const DeadLetterLock = `-- name: DeadLetterLock :one
 SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
 `
 
 func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (DeadLetter, error) {
-	row := q.db.QueryRow(ctx, deadLetterLock, appID, iD)
+	row := q.db.QueryRow(ctx, DeadLetterLock, appID, iD)
 	var i DeadLetter
 	err := row.Scan(
 		&i.ID,
@@ -236,7 +236,7 @@ func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (
 	return i, err
 }
 
-const deadLetterResolve = `-- name: DeadLetterResolve :one
+const DeadLetterResolve = `-- name: DeadLetterResolve :one
 UPDATE dead_letters SET resolution = $1, resolved_at = now(), resolved_by = $2, note = $3, replay_execution_id = $4
 WHERE id = $5
 RETURNING id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at
@@ -251,7 +251,7 @@ type DeadLetterResolveParams struct {
 }
 
 func (q *Queries) DeadLetterResolve(ctx context.Context, arg DeadLetterResolveParams) (DeadLetter, error) {
-	row := q.db.QueryRow(ctx, deadLetterResolve,
+	row := q.db.QueryRow(ctx, DeadLetterResolve,
 		arg.Resolution,
 		arg.ResolvedBy,
 		arg.Note,
@@ -288,7 +288,7 @@ func (q *Queries) DeadLetterResolve(ctx context.Context, arg DeadLetterResolvePa
 	return i, err
 }
 
-const deadLetterScript = `-- name: DeadLetterScript :one
+const DeadLetterScript = `-- name: DeadLetterScript :one
 SELECT s.id, s.active_version, EXISTS (SELECT FROM script_versions v WHERE v.script_id = s.id AND v.version = $1::int) AS has_version
 FROM scripts s WHERE s.app_id = $2 AND (s.id = $3 OR s.name = $4)
 ORDER BY s.id = $3 DESC LIMIT 1
@@ -302,7 +302,7 @@ type DeadLetterScriptRow struct {
 
 // The script of a letter, as it is now: by id, or by name where it was made again.
 func (q *Queries) DeadLetterScript(ctx context.Context, version int32, appID string, scriptID string, script string) (DeadLetterScriptRow, error) {
-	row := q.db.QueryRow(ctx, deadLetterScript,
+	row := q.db.QueryRow(ctx, DeadLetterScript,
 		version,
 		appID,
 		scriptID,

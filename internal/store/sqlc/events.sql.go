@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-const eventGet = `-- name: EventGet :one
+const EventGet = `-- name: EventGet :one
 SELECT id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of FROM events WHERE id = $1 AND app_id = $2
 `
 
 func (q *Queries) EventGet(ctx context.Context, iD string, appID string) (Event, error) {
-	row := q.db.QueryRow(ctx, eventGet, iD, appID)
+	row := q.db.QueryRow(ctx, EventGet, iD, appID)
 	var i Event
 	err := row.Scan(
 		&i.ID,
@@ -35,7 +35,7 @@ func (q *Queries) EventGet(ctx context.Context, iD string, appID string) (Event,
 	return i, err
 }
 
-const eventInsert = `-- name: EventInsert :exec
+const EventInsert = `-- name: EventInsert :exec
 INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (id) DO NOTHING
@@ -58,7 +58,7 @@ type EventInsertParams struct {
 }
 
 func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error {
-	_, err := q.db.Exec(ctx, eventInsert,
+	_, err := q.db.Exec(ctx, EventInsert,
 		arg.ID,
 		arg.AppID,
 		arg.Type,

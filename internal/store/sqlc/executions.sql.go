@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const abandonedExecutionInsert = `-- name: AbandonedExecutionInsert :exec
+const AbandonedExecutionInsert = `-- name: AbandonedExecutionInsert :exec
 INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error)
 SELECT $1, a.id, $2, $3, $4, $5, $6 FROM apps a WHERE a.id = $7
 ON CONFLICT (execution_id) DO NOTHING
@@ -27,7 +27,7 @@ type AbandonedExecutionInsertParams struct {
 }
 
 func (q *Queries) AbandonedExecutionInsert(ctx context.Context, arg AbandonedExecutionInsertParams) error {
-	_, err := q.db.Exec(ctx, abandonedExecutionInsert,
+	_, err := q.db.Exec(ctx, AbandonedExecutionInsert,
 		arg.ExecutionID,
 		arg.Script,
 		arg.Trigger,
@@ -39,14 +39,14 @@ func (q *Queries) AbandonedExecutionInsert(ctx context.Context, arg AbandonedExe
 	return err
 }
 
-const abandonedExecutionList = `-- name: AbandonedExecutionList :many
+const AbandonedExecutionList = `-- name: AbandonedExecutionList :many
 SELECT execution_id, app_id, script, trigger, status, result, error, abandoned_at FROM abandoned_executions
 WHERE app_id = $1 AND ($2::uuid IS NULL OR execution_id < $2::uuid)
 ORDER BY execution_id DESC LIMIT $3
 `
 
 func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, before *string, max int32) ([]AbandonedExecution, error) {
-	rows, err := q.db.Query(ctx, abandonedExecutionList, appID, before, max)
+	rows, err := q.db.Query(ctx, AbandonedExecutionList, appID, before, max)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 	return items, nil
 }
 
-const executionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
+const ExecutionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
 INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (execution_id, attempt) DO NOTHING
@@ -91,7 +91,7 @@ type ExecutionAttemptInsertParams struct {
 }
 
 func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttemptInsertParams) error {
-	_, err := q.db.Exec(ctx, executionAttemptInsert,
+	_, err := q.db.Exec(ctx, ExecutionAttemptInsert,
 		arg.ExecutionID,
 		arg.Attempt,
 		arg.Error,
@@ -103,12 +103,12 @@ func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttem
 	return err
 }
 
-const executionAttemptList = `-- name: ExecutionAttemptList :many
+const ExecutionAttemptList = `-- name: ExecutionAttemptList :many
 SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms FROM execution_attempts WHERE execution_id = $1 ORDER BY attempt
 `
 
 func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) ([]ExecutionAttempt, error) {
-	rows, err := q.db.Query(ctx, executionAttemptList, executionID)
+	rows, err := q.db.Query(ctx, ExecutionAttemptList, executionID)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) 
 	return items, nil
 }
 
-const executionEnd = `-- name: ExecutionEnd :one
+const ExecutionEnd = `-- name: ExecutionEnd :one
 SELECT status, result, error FROM executions WHERE id = $1
 `
 
@@ -146,18 +146,18 @@ type ExecutionEndRow struct {
 }
 
 func (q *Queries) ExecutionEnd(ctx context.Context, id string) (ExecutionEndRow, error) {
-	row := q.db.QueryRow(ctx, executionEnd, id)
+	row := q.db.QueryRow(ctx, ExecutionEnd, id)
 	var i ExecutionEndRow
 	err := row.Scan(&i.Status, &i.Result, &i.Error)
 	return i, err
 }
 
-const executionGet = `-- name: ExecutionGet :one
+const ExecutionGet = `-- name: ExecutionGet :one
 SELECT id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at FROM executions WHERE id = $1 AND app_id = $2
 `
 
 func (q *Queries) ExecutionGet(ctx context.Context, iD string, appID string) (Execution, error) {
-	row := q.db.QueryRow(ctx, executionGet, iD, appID)
+	row := q.db.QueryRow(ctx, ExecutionGet, iD, appID)
 	var i Execution
 	err := row.Scan(
 		&i.ID,
@@ -186,7 +186,7 @@ func (q *Queries) ExecutionGet(ctx context.Context, iD string, appID string) (Ex
 	return i, err
 }
 
-const executionInsert = `-- name: ExecutionInsert :execrows
+const ExecutionInsert = `-- name: ExecutionInsert :execrows
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
                         root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
@@ -220,7 +220,7 @@ type ExecutionInsertParams struct {
 
 // The commit point. No row is inserted when the execution is committed already.
 func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams) (int64, error) {
-	result, err := q.db.Exec(ctx, executionInsert,
+	result, err := q.db.Exec(ctx, ExecutionInsert,
 		arg.ID,
 		arg.AppID,
 		arg.Status,
@@ -249,7 +249,7 @@ func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams
 	return result.RowsAffected(), nil
 }
 
-const executionInsertWithEvent = `-- name: ExecutionInsertWithEvent :execrows
+const ExecutionInsertWithEvent = `-- name: ExecutionInsertWithEvent :execrows
 WITH event AS (
     INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
     VALUES ($9, $2, $22, $23, $24, $25, $26, $27, $16, $17, $15,
@@ -297,7 +297,7 @@ type ExecutionInsertWithEventParams struct {
 
 // ExecutionInsert for an execution whose event is in no table yet: a caller waits for the answer, so both in one round trip.
 func (q *Queries) ExecutionInsertWithEvent(ctx context.Context, arg ExecutionInsertWithEventParams) (int64, error) {
-	result, err := q.db.Exec(ctx, executionInsertWithEvent,
+	result, err := q.db.Exec(ctx, ExecutionInsertWithEvent,
 		arg.ID,
 		arg.AppID,
 		arg.Status,
@@ -334,7 +334,7 @@ func (q *Queries) ExecutionInsertWithEvent(ctx context.Context, arg ExecutionIns
 	return result.RowsAffected(), nil
 }
 
-const executionList = `-- name: ExecutionList :many
+const ExecutionList = `-- name: ExecutionList :many
 SELECT id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at
 FROM executions
 WHERE app_id = $1
@@ -382,7 +382,7 @@ type ExecutionListRow struct {
 }
 
 func (q *Queries) ExecutionList(ctx context.Context, arg ExecutionListParams) ([]ExecutionListRow, error) {
-	rows, err := q.db.Query(ctx, executionList,
+	rows, err := q.db.Query(ctx, ExecutionList,
 		arg.AppID,
 		arg.Before,
 		arg.Root,
@@ -430,7 +430,7 @@ func (q *Queries) ExecutionList(ctx context.Context, arg ExecutionListParams) ([
 	return items, nil
 }
 
-const executionOpen = `-- name: ExecutionOpen :one
+const ExecutionOpen = `-- name: ExecutionOpen :one
 SELECT x.status, x.result, x.error,
        EXISTS (SELECT FROM script_versions v WHERE v.script_id = $1 AND v.version = $2) AS has_script,
        e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of
@@ -460,7 +460,7 @@ type ExecutionOpenRow struct {
 
 // All that an attempt asks before it runs, in one round trip; every part may be missing.
 func (q *Queries) ExecutionOpen(ctx context.Context, scriptID string, version int32, executionID string, eventID string) (ExecutionOpenRow, error) {
-	row := q.db.QueryRow(ctx, executionOpen,
+	row := q.db.QueryRow(ctx, ExecutionOpen,
 		scriptID,
 		version,
 		executionID,
@@ -488,7 +488,7 @@ func (q *Queries) ExecutionOpen(ctx context.Context, scriptID string, version in
 	return i, err
 }
 
-const idempotencyKeyAttach = `-- name: IdempotencyKeyAttach :one
+const IdempotencyKeyAttach = `-- name: IdempotencyKeyAttach :one
 INSERT INTO idempotency_keys AS i (app_id, key, execution_id) VALUES ($1, $2, $3)
 ON CONFLICT (app_id, key) DO UPDATE SET
     execution_id = CASE WHEN i.created_at < now() - interval '24 hours' THEN EXCLUDED.execution_id ELSE i.execution_id END,
@@ -498,7 +498,7 @@ RETURNING execution_id
 
 // Gives the execution that the key stands for: the given one when the key is new or older than a day.
 func (q *Queries) IdempotencyKeyAttach(ctx context.Context, appID string, key string, executionID string) (string, error) {
-	row := q.db.QueryRow(ctx, idempotencyKeyAttach, appID, key, executionID)
+	row := q.db.QueryRow(ctx, IdempotencyKeyAttach, appID, key, executionID)
 	var execution_id string
 	err := row.Scan(&execution_id)
 	return execution_id, err

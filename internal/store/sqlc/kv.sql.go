@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const kVChangedSince = `-- name: KVChangedSince :one
+const KVChangedSince = `-- name: KVChangedSince :one
 SELECT EXISTS (
     SELECT FROM (SELECT unnest($1::text[]) AS collection, unnest($2::text[]) AS key, unnest($3::bigint[]) AS version) AS seen
     LEFT JOIN kv ON kv.app_id = $4 AND kv.collection = seen.collection AND kv.key = seen.key
@@ -20,7 +20,7 @@ SELECT EXISTS (
 
 // Whether any of the keys has another version than the one that was read (0 = not there).
 func (q *Queries) KVChangedSince(ctx context.Context, collections []string, keys []string, versions []int64, appID string) (bool, error) {
-	row := q.db.QueryRow(ctx, kVChangedSince,
+	row := q.db.QueryRow(ctx, KVChangedSince,
 		collections,
 		keys,
 		versions,
@@ -31,7 +31,7 @@ func (q *Queries) KVChangedSince(ctx context.Context, collections []string, keys
 	return exists, err
 }
 
-const kVGet = `-- name: KVGet :one
+const KVGet = `-- name: KVGet :one
 SELECT collection, key, value, version, updated_at FROM kv WHERE app_id = $1 AND collection = $2 AND key = $3
 `
 
@@ -44,7 +44,7 @@ type KVGetRow struct {
 }
 
 func (q *Queries) KVGet(ctx context.Context, appID string, collection string, key string) (KVGetRow, error) {
-	row := q.db.QueryRow(ctx, kVGet, appID, collection, key)
+	row := q.db.QueryRow(ctx, KVGet, appID, collection, key)
 	var i KVGetRow
 	err := row.Scan(
 		&i.Collection,
@@ -56,7 +56,7 @@ func (q *Queries) KVGet(ctx context.Context, appID string, collection string, ke
 	return i, err
 }
 
-const kVList = `-- name: KVList :many
+const KVList = `-- name: KVList :many
 SELECT collection, key, value, version, updated_at FROM kv
 WHERE app_id = $1 AND collection = $2 AND key > $3::text
   AND key >= $4::text AND key <= $4::text || U&'\+10FFFF' AND starts_with(key, $4::text)
@@ -81,7 +81,7 @@ type KVListRow struct {
 
 // starts_with reads the whole collection; the range on key bounds it: no valid UTF-8 text sorts after prefix || U+10FFFF under "C".
 func (q *Queries) KVList(ctx context.Context, arg KVListParams) ([]KVListRow, error) {
-	rows, err := q.db.Query(ctx, kVList,
+	rows, err := q.db.Query(ctx, KVList,
 		arg.AppID,
 		arg.Collection,
 		arg.After,
@@ -112,7 +112,7 @@ func (q *Queries) KVList(ctx context.Context, arg KVListParams) ([]KVListRow, er
 	return items, nil
 }
 
-const kVListVersions = `-- name: KVListVersions :many
+const KVListVersions = `-- name: KVListVersions :many
 SELECT key, version FROM kv
 WHERE app_id = $1 AND collection = $2 AND key > $3::text
   AND key >= $4::text AND key <= $4::text || U&'\+10FFFF' AND starts_with(key, $4::text)
@@ -133,7 +133,7 @@ type KVListVersionsRow struct {
 }
 
 func (q *Queries) KVListVersions(ctx context.Context, arg KVListVersionsParams) ([]KVListVersionsRow, error) {
-	rows, err := q.db.Query(ctx, kVListVersions,
+	rows, err := q.db.Query(ctx, KVListVersions,
 		arg.AppID,
 		arg.Collection,
 		arg.After,
@@ -158,7 +158,7 @@ func (q *Queries) KVListVersions(ctx context.Context, arg KVListVersionsParams) 
 	return items, nil
 }
 
-const kVLock = `-- name: KVLock :exec
+const KVLock = `-- name: KVLock :exec
 SELECT CASE WHEN l.exclusive THEN pg_advisory_xact_lock(l.id) ELSE pg_advisory_xact_lock_shared(l.id) END
 FROM (SELECT id, bool_or(exclusive) AS exclusive
       FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::boolean[]) AS exclusive) AS asked
@@ -168,11 +168,11 @@ FROM (SELECT id, bool_or(exclusive) AS exclusive
 // Takes the advisory locks of a transaction, in one global order, so that two transactions never wait for each other in a circle. A write locks its key
 // for itself and shares its collection; reading a key shares it; reading a list keeps everybody else from writing to the collection.
 func (q *Queries) KVLock(ctx context.Context, ids []int64, exclusives []bool) error {
-	_, err := q.db.Exec(ctx, kVLock, ids, exclusives)
+	_, err := q.db.Exec(ctx, KVLock, ids, exclusives)
 	return err
 }
 
-const kVWriteMany = `-- name: KVWriteMany :many
+const KVWriteMany = `-- name: KVWriteMany :many
 WITH asked AS (
     SELECT unnest($1::text[]) COLLATE "C" AS collection, unnest($2::text[]) COLLATE "C" AS key, NULLIF(unnest($3::text[]), '')::json AS value
 ), before AS MATERIALIZED (
@@ -240,7 +240,7 @@ type KVWriteManyRow struct {
 // Sets (value given) or deletes (value empty) keys, each named at most once, and in the same statement finds the kv triggers that the changes match, writes
 // their events and one outbox row a trigger. The caller holds the locks of KVLock, taken in an earlier statement: this one's snapshot is younger.
 func (q *Queries) KVWriteMany(ctx context.Context, arg KVWriteManyParams) ([]KVWriteManyRow, error) {
-	rows, err := q.db.Query(ctx, kVWriteMany,
+	rows, err := q.db.Query(ctx, KVWriteMany,
 		arg.Collections,
 		arg.Keys,
 		arg.NewValues,

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const outboxClaimDue = `-- name: OutboxClaimDue :many
+const OutboxClaimDue = `-- name: OutboxClaimDue :many
 WITH due AS (
     SELECT execution_id FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
@@ -52,7 +52,7 @@ type OutboxClaimDueRow struct {
 }
 
 func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) ([]OutboxClaimDueRow, error) {
-	rows, err := q.db.Query(ctx, outboxClaimDue, max, leaseMs)
+	rows, err := q.db.Query(ctx, OutboxClaimDue, max, leaseMs)
 	if err != nil {
 		return nil, err
 	}
@@ -91,16 +91,16 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 	return items, nil
 }
 
-const outboxDeleteMany = `-- name: OutboxDeleteMany :exec
+const OutboxDeleteMany = `-- name: OutboxDeleteMany :exec
 DELETE FROM outbox WHERE execution_id = ANY ($1::uuid[])
 `
 
 func (q *Queries) OutboxDeleteMany(ctx context.Context, executionIds []string) error {
-	_, err := q.db.Exec(ctx, outboxDeleteMany, executionIds)
+	_, err := q.db.Exec(ctx, OutboxDeleteMany, executionIds)
 	return err
 }
 
-const outboxGet = `-- name: OutboxGet :one
+const OutboxGet = `-- name: OutboxGet :one
 SELECT o.execution_id, o.app_id, o.trigger_id, o.kind, o.event_id, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.created_at,
        COALESCE(s.name, '')::text AS script, COALESCE(o.version, s.active_version, 0)::int AS version, COALESCE(t.name, '')::text AS trigger
 FROM outbox o LEFT JOIN scripts s ON s.id = o.script_id LEFT JOIN triggers t ON t.id = o.trigger_id
@@ -125,7 +125,7 @@ type OutboxGetRow struct {
 }
 
 func (q *Queries) OutboxGet(ctx context.Context, appID string, executionID string) (OutboxGetRow, error) {
-	row := q.db.QueryRow(ctx, outboxGet, appID, executionID)
+	row := q.db.QueryRow(ctx, OutboxGet, appID, executionID)
 	var i OutboxGetRow
 	err := row.Scan(
 		&i.ExecutionID,
@@ -146,7 +146,7 @@ func (q *Queries) OutboxGet(ctx context.Context, appID string, executionID strin
 	return i, err
 }
 
-const outboxInsert = `-- name: OutboxInsert :exec
+const OutboxInsert = `-- name: OutboxInsert :exec
 INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
@@ -168,7 +168,7 @@ type OutboxInsertParams struct {
 }
 
 func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) error {
-	_, err := q.db.Exec(ctx, outboxInsert,
+	_, err := q.db.Exec(ctx, OutboxInsert,
 		arg.ExecutionID,
 		arg.AppID,
 		arg.ScriptID,
@@ -186,7 +186,7 @@ func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) erro
 	return err
 }
 
-const outboxList = `-- name: OutboxList :many
+const OutboxList = `-- name: OutboxList :many
 SELECT o.execution_id, o.app_id, o.trigger_id, o.kind, o.event_id, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.created_at,
        COALESCE(s.name, '')::text AS script, COALESCE(o.version, s.active_version, 0)::int AS version, COALESCE(t.name, '')::text AS trigger
 FROM outbox o LEFT JOIN scripts s ON s.id = o.script_id LEFT JOIN triggers t ON t.id = o.trigger_id
@@ -229,7 +229,7 @@ type OutboxListRow struct {
 }
 
 func (q *Queries) OutboxList(ctx context.Context, arg OutboxListParams) ([]OutboxListRow, error) {
-	rows, err := q.db.Query(ctx, outboxList,
+	rows, err := q.db.Query(ctx, OutboxList,
 		arg.AppID,
 		arg.Before,
 		arg.Root,
@@ -272,7 +272,7 @@ func (q *Queries) OutboxList(ctx context.Context, arg OutboxListParams) ([]Outbo
 	return items, nil
 }
 
-const outboxNextDue = `-- name: OutboxNextDue :one
+const OutboxNextDue = `-- name: OutboxNextDue :one
 SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT 1) AS next
 `
 
@@ -282,22 +282,22 @@ type OutboxNextDueRow struct {
 }
 
 func (q *Queries) OutboxNextDue(ctx context.Context) (OutboxNextDueRow, error) {
-	row := q.db.QueryRow(ctx, outboxNextDue)
+	row := q.db.QueryRow(ctx, OutboxNextDue)
 	var i OutboxNextDueRow
 	err := row.Scan(&i.InMs, &i.Waiting)
 	return i, err
 }
 
-const outboxRescheduleMany = `-- name: OutboxRescheduleMany :exec
+const OutboxRescheduleMany = `-- name: OutboxRescheduleMany :exec
 UPDATE outbox SET due_at = now() + $1::bigint * interval '1 millisecond' WHERE execution_id = ANY ($2::uuid[])
 `
 
 func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, executionIds []string) error {
-	_, err := q.db.Exec(ctx, outboxRescheduleMany, delayMs, executionIds)
+	_, err := q.db.Exec(ctx, OutboxRescheduleMany, delayMs, executionIds)
 	return err
 }
 
-const outboxTake = `-- name: OutboxTake :one
+const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
     RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at
@@ -330,7 +330,7 @@ type OutboxTakeRow struct {
 
 // Takes one firing out, with the names that its execution's row wants.
 func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID string) (OutboxTakeRow, error) {
-	row := q.db.QueryRow(ctx, outboxTake, appID, executionID)
+	row := q.db.QueryRow(ctx, OutboxTake, appID, executionID)
 	var i OutboxTakeRow
 	err := row.Scan(
 		&i.ExecutionID,

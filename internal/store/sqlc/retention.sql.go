@@ -9,57 +9,57 @@ import (
 	"context"
 )
 
-const abandonedExecutionDeleteOld = `-- name: AbandonedExecutionDeleteOld :execrows
+const AbandonedExecutionDeleteOld = `-- name: AbandonedExecutionDeleteOld :execrows
 DELETE FROM abandoned_executions WHERE abandoned_at < now() - $1::int * interval '1 day'
 `
 
 func (q *Queries) AbandonedExecutionDeleteOld(ctx context.Context, keepDays int32) (int64, error) {
-	result, err := q.db.Exec(ctx, abandonedExecutionDeleteOld, keepDays)
+	result, err := q.db.Exec(ctx, AbandonedExecutionDeleteOld, keepDays)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const deadLetterDeleteResolved = `-- name: DeadLetterDeleteResolved :execrows
+const DeadLetterDeleteResolved = `-- name: DeadLetterDeleteResolved :execrows
 DELETE FROM dead_letters WHERE resolution IS NOT NULL AND created_at < now() - $1::int * interval '1 day'
 `
 
 func (q *Queries) DeadLetterDeleteResolved(ctx context.Context, keepDays int32) (int64, error) {
-	result, err := q.db.Exec(ctx, deadLetterDeleteResolved, keepDays)
+	result, err := q.db.Exec(ctx, DeadLetterDeleteResolved, keepDays)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const idempotencyKeyDeleteOld = `-- name: IdempotencyKeyDeleteOld :execrows
+const IdempotencyKeyDeleteOld = `-- name: IdempotencyKeyDeleteOld :execrows
 DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'
 `
 
 func (q *Queries) IdempotencyKeyDeleteOld(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, idempotencyKeyDeleteOld)
+	result, err := q.db.Exec(ctx, IdempotencyKeyDeleteOld)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const partitionsCreate = `-- name: PartitionsCreate :exec
+const PartitionsCreate = `-- name: PartitionsCreate :exec
 SELECT partitions_create($1::text, (now() AT TIME ZONE 'UTC')::date - 1, $2::int)
 `
 
 func (q *Queries) PartitionsCreate(ctx context.Context, parent string, days int32) error {
-	_, err := q.db.Exec(ctx, partitionsCreate, parent, days)
+	_, err := q.db.Exec(ctx, PartitionsCreate, parent, days)
 	return err
 }
 
-const partitionsDrop = `-- name: PartitionsDrop :one
+const PartitionsDrop = `-- name: PartitionsDrop :one
 SELECT partitions_drop($1::text, (now() AT TIME ZONE 'UTC')::date - $2::int)::int AS dropped
 `
 
 func (q *Queries) PartitionsDrop(ctx context.Context, parent string, keepDays int32) (int32, error) {
-	row := q.db.QueryRow(ctx, partitionsDrop, parent, keepDays)
+	row := q.db.QueryRow(ctx, PartitionsDrop, parent, keepDays)
 	var dropped int32
 	err := row.Scan(&dropped)
 	return dropped, err

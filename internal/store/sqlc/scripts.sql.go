@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const endpointGet = `-- name: EndpointGet :one
+const EndpointGet = `-- name: EndpointGet :one
 SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at,
        s.id AS script_id, s.active_version, v.limits,
        EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers
@@ -32,7 +32,7 @@ type EndpointGetRow struct {
 }
 
 func (q *Queries) EndpointGet(ctx context.Context, script string, appSlug string) (EndpointGetRow, error) {
-	row := q.db.QueryRow(ctx, endpointGet, script, appSlug)
+	row := q.db.QueryRow(ctx, EndpointGet, script, appSlug)
 	var i EndpointGetRow
 	err := row.Scan(
 		&i.AppID,
@@ -47,7 +47,7 @@ func (q *Queries) EndpointGet(ctx context.Context, script string, appSlug string
 	return i, err
 }
 
-const scriptActivate = `-- name: ScriptActivate :one
+const ScriptActivate = `-- name: ScriptActivate :one
 UPDATE scripts s SET active_version = $1, updated_at = now()
 WHERE s.app_id = $2 AND s.name = $3
   AND EXISTS (SELECT FROM script_versions v WHERE v.script_id = s.id AND v.version = $1)
@@ -55,7 +55,7 @@ RETURNING id, app_id, name, active_version, created_at, updated_at
 `
 
 func (q *Queries) ScriptActivate(ctx context.Context, version int32, appID string, name string) (Script, error) {
-	row := q.db.QueryRow(ctx, scriptActivate, version, appID, name)
+	row := q.db.QueryRow(ctx, ScriptActivate, version, appID, name)
 	var i Script
 	err := row.Scan(
 		&i.ID,
@@ -68,24 +68,24 @@ func (q *Queries) ScriptActivate(ctx context.Context, version int32, appID strin
 	return i, err
 }
 
-const scriptDelete = `-- name: ScriptDelete :execrows
+const ScriptDelete = `-- name: ScriptDelete :execrows
 DELETE FROM scripts WHERE app_id = $1 AND name = $2
 `
 
 func (q *Queries) ScriptDelete(ctx context.Context, appID string, name string) (int64, error) {
-	result, err := q.db.Exec(ctx, scriptDelete, appID, name)
+	result, err := q.db.Exec(ctx, ScriptDelete, appID, name)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const scriptGet = `-- name: ScriptGet :one
+const ScriptGet = `-- name: ScriptGet :one
 SELECT id, app_id, name, active_version, created_at, updated_at FROM scripts WHERE app_id = $1 AND name = $2
 `
 
 func (q *Queries) ScriptGet(ctx context.Context, appID string, name string) (Script, error) {
-	row := q.db.QueryRow(ctx, scriptGet, appID, name)
+	row := q.db.QueryRow(ctx, ScriptGet, appID, name)
 	var i Script
 	err := row.Scan(
 		&i.ID,
@@ -98,12 +98,12 @@ func (q *Queries) ScriptGet(ctx context.Context, appID string, name string) (Scr
 	return i, err
 }
 
-const scriptList = `-- name: ScriptList :many
+const ScriptList = `-- name: ScriptList :many
 SELECT id, app_id, name, active_version, created_at, updated_at FROM scripts WHERE app_id = $1 AND name > $2::text ORDER BY name LIMIT $3
 `
 
 func (q *Queries) ScriptList(ctx context.Context, appID string, after string, max int32) ([]Script, error) {
-	rows, err := q.db.Query(ctx, scriptList, appID, after, max)
+	rows, err := q.db.Query(ctx, ScriptList, appID, after, max)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (q *Queries) ScriptList(ctx context.Context, appID string, after string, ma
 	return items, nil
 }
 
-const scriptProgram = `-- name: ScriptProgram :one
+const ScriptProgram = `-- name: ScriptProgram :one
 SELECT code, source_map, program_sha256, limits FROM script_versions WHERE script_id = $1 AND version = $2
 `
 
@@ -141,7 +141,7 @@ type ScriptProgramRow struct {
 }
 
 func (q *Queries) ScriptProgram(ctx context.Context, scriptID string, version int32) (ScriptProgramRow, error) {
-	row := q.db.QueryRow(ctx, scriptProgram, scriptID, version)
+	row := q.db.QueryRow(ctx, ScriptProgram, scriptID, version)
 	var i ScriptProgramRow
 	err := row.Scan(
 		&i.Code,
@@ -152,7 +152,7 @@ func (q *Queries) ScriptProgram(ctx context.Context, scriptID string, version in
 	return i, err
 }
 
-const scriptUpsert = `-- name: ScriptUpsert :one
+const ScriptUpsert = `-- name: ScriptUpsert :one
 INSERT INTO scripts (app_id, name, active_version) VALUES ($1, $2, 0)
 ON CONFLICT (app_id, name) DO UPDATE SET updated_at = now()
 RETURNING id, app_id, name, active_version, created_at, updated_at
@@ -160,7 +160,7 @@ RETURNING id, app_id, name, active_version, created_at, updated_at
 
 // Makes the script if it is new, and locks its row: versions of one script are numbered one after the other.
 func (q *Queries) ScriptUpsert(ctx context.Context, appID string, name string) (Script, error) {
-	row := q.db.QueryRow(ctx, scriptUpsert, appID, name)
+	row := q.db.QueryRow(ctx, ScriptUpsert, appID, name)
 	var i Script
 	err := row.Scan(
 		&i.ID,
@@ -173,13 +173,13 @@ func (q *Queries) ScriptUpsert(ctx context.Context, appID string, name string) (
 	return i, err
 }
 
-const scriptVersionBySHA256 = `-- name: ScriptVersionBySHA256 :one
+const ScriptVersionBySHA256 = `-- name: ScriptVersionBySHA256 :one
 SELECT v.script_id, v.version, v.language, v.source, v.sha256, v.code, v.source_map, v.program_sha256, v.limits, v.created_at FROM script_versions v JOIN scripts s ON s.id = v.script_id
 WHERE s.app_id = $1 AND s.name = $2 AND v.sha256 = $3
 `
 
 func (q *Queries) ScriptVersionBySHA256(ctx context.Context, appID string, name string, sHA256 string) (ScriptVersion, error) {
-	row := q.db.QueryRow(ctx, scriptVersionBySHA256, appID, name, sHA256)
+	row := q.db.QueryRow(ctx, ScriptVersionBySHA256, appID, name, sHA256)
 	var i ScriptVersion
 	err := row.Scan(
 		&i.ScriptID,
@@ -196,13 +196,13 @@ func (q *Queries) ScriptVersionBySHA256(ctx context.Context, appID string, name 
 	return i, err
 }
 
-const scriptVersionGet = `-- name: ScriptVersionGet :one
+const ScriptVersionGet = `-- name: ScriptVersionGet :one
 SELECT v.script_id, v.version, v.language, v.source, v.sha256, v.code, v.source_map, v.program_sha256, v.limits, v.created_at FROM script_versions v JOIN scripts s ON s.id = v.script_id
 WHERE s.app_id = $1 AND s.name = $2 AND v.version = CASE WHEN $3::int = 0 THEN s.active_version ELSE $3::int END
 `
 
 func (q *Queries) ScriptVersionGet(ctx context.Context, appID string, name string, version int32) (ScriptVersion, error) {
-	row := q.db.QueryRow(ctx, scriptVersionGet, appID, name, version)
+	row := q.db.QueryRow(ctx, ScriptVersionGet, appID, name, version)
 	var i ScriptVersion
 	err := row.Scan(
 		&i.ScriptID,
@@ -219,7 +219,7 @@ func (q *Queries) ScriptVersionGet(ctx context.Context, appID string, name strin
 	return i, err
 }
 
-const scriptVersionInsert = `-- name: ScriptVersionInsert :one
+const ScriptVersionInsert = `-- name: ScriptVersionInsert :one
 INSERT INTO script_versions (script_id, version, language, source, sha256, code, source_map, program_sha256, limits)
 SELECT $1, COALESCE(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8
 FROM script_versions WHERE script_id = $1
@@ -238,7 +238,7 @@ type ScriptVersionInsertParams struct {
 }
 
 func (q *Queries) ScriptVersionInsert(ctx context.Context, arg ScriptVersionInsertParams) (ScriptVersion, error) {
-	row := q.db.QueryRow(ctx, scriptVersionInsert,
+	row := q.db.QueryRow(ctx, ScriptVersionInsert,
 		arg.ScriptID,
 		arg.Language,
 		arg.Source,
@@ -264,7 +264,7 @@ func (q *Queries) ScriptVersionInsert(ctx context.Context, arg ScriptVersionInse
 	return i, err
 }
 
-const scriptVersionList = `-- name: ScriptVersionList :many
+const ScriptVersionList = `-- name: ScriptVersionList :many
 SELECT v.version, v.language, v.sha256, v.program_sha256, v.limits, v.created_at
 FROM script_versions v JOIN scripts s ON s.id = v.script_id
 WHERE s.app_id = $1 AND s.name = $2 AND v.version < $3::int
@@ -281,7 +281,7 @@ type ScriptVersionListRow struct {
 }
 
 func (q *Queries) ScriptVersionList(ctx context.Context, appID string, name string, before int32, max int32) ([]ScriptVersionListRow, error) {
-	rows, err := q.db.Query(ctx, scriptVersionList,
+	rows, err := q.db.Query(ctx, ScriptVersionList,
 		appID,
 		name,
 		before,

@@ -9,19 +9,19 @@ import (
 	"context"
 )
 
-const triggerDelete = `-- name: TriggerDelete :execrows
+const TriggerDelete = `-- name: TriggerDelete :execrows
 DELETE FROM triggers WHERE app_id = $1 AND id = $2
 `
 
 func (q *Queries) TriggerDelete(ctx context.Context, appID string, iD string) (int64, error) {
-	result, err := q.db.Exec(ctx, triggerDelete, appID, iD)
+	result, err := q.db.Exec(ctx, TriggerDelete, appID, iD)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const triggerGet = `-- name: TriggerGet :one
+const TriggerGet = `-- name: TriggerGet :one
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
@@ -45,7 +45,7 @@ type TriggerGetRow struct {
 }
 
 func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (TriggerGetRow, error) {
-	row := q.db.QueryRow(ctx, triggerGet, appID, iD)
+	row := q.db.QueryRow(ctx, TriggerGet, appID, iD)
 	var i TriggerGetRow
 	err := row.Scan(
 		&i.Trigger.ID,
@@ -70,7 +70,7 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 	return i, err
 }
 
-const triggerHTTPPut = `-- name: TriggerHTTPPut :exec
+const TriggerHTTPPut = `-- name: TriggerHTTPPut :exec
 INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth
 `
@@ -84,7 +84,7 @@ type TriggerHTTPPutParams struct {
 }
 
 func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) error {
-	_, err := q.db.Exec(ctx, triggerHTTPPut,
+	_, err := q.db.Exec(ctx, TriggerHTTPPut,
 		arg.TriggerID,
 		arg.Methods,
 		arg.Path,
@@ -94,7 +94,7 @@ func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) 
 	return err
 }
 
-const triggerInsert = `-- name: TriggerInsert :one
+const TriggerInsert = `-- name: TriggerInsert :one
 INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, registered_by_principal)
 SELECT $1, $2, $3, s.id, $4, $5, $6
 FROM scripts s WHERE s.app_id = $1 AND s.name = $7
@@ -112,7 +112,7 @@ type TriggerInsertParams struct {
 }
 
 func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (Trigger, error) {
-	row := q.db.QueryRow(ctx, triggerInsert,
+	row := q.db.QueryRow(ctx, TriggerInsert,
 		arg.AppID,
 		arg.Name,
 		arg.Kind,
@@ -137,13 +137,13 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 	return i, err
 }
 
-const triggerKVPut = `-- name: TriggerKVPut :exec
+const TriggerKVPut = `-- name: TriggerKVPut :exec
 INSERT INTO kv_trigger_details (trigger_id, collection, operations, key) VALUES ($1, $2, $3, $4)
 ON CONFLICT (trigger_id) DO UPDATE SET collection = EXCLUDED.collection, operations = EXCLUDED.operations, key = EXCLUDED.key
 `
 
 func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection string, operations []string, key string) error {
-	_, err := q.db.Exec(ctx, triggerKVPut,
+	_, err := q.db.Exec(ctx, TriggerKVPut,
 		triggerID,
 		collection,
 		operations,
@@ -152,7 +152,7 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 	return err
 }
 
-const triggerList = `-- name: TriggerList :many
+const TriggerList = `-- name: TriggerList :many
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
@@ -190,7 +190,7 @@ type TriggerListRow struct {
 }
 
 func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]TriggerListRow, error) {
-	rows, err := q.db.Query(ctx, triggerList,
+	rows, err := q.db.Query(ctx, TriggerList,
 		arg.AppID,
 		arg.Kind,
 		arg.Script,
@@ -235,7 +235,7 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 	return items, nil
 }
 
-const triggerMatchKV = `-- name: TriggerMatchKV :many
+const TriggerMatchKV = `-- name: TriggerMatchKV :many
 SELECT t.id FROM triggers t JOIN kv_trigger_details d ON d.trigger_id = t.id
 WHERE t.app_id = $1 AND t.kind = 'kv' AND t.enabled
   AND glob_match(d.collection, $2::text) AND glob_match(d.key, $3::text)
@@ -245,7 +245,7 @@ ORDER BY t.id
 
 // The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.
 func (q *Queries) TriggerMatchKV(ctx context.Context, appID string, collection string, key string, operation string) ([]string, error) {
-	rows, err := q.db.Query(ctx, triggerMatchKV,
+	rows, err := q.db.Query(ctx, TriggerMatchKV,
 		appID,
 		collection,
 		key,
@@ -269,7 +269,7 @@ func (q *Queries) TriggerMatchKV(ctx context.Context, appID string, collection s
 	return items, nil
 }
 
-const triggerUpdate = `-- name: TriggerUpdate :one
+const TriggerUpdate = `-- name: TriggerUpdate :one
 UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, updated_at = now()
 FROM scripts s
 WHERE t.id = $4 AND t.app_id = $5 AND s.app_id = $5 AND s.name = $6
@@ -286,7 +286,7 @@ type TriggerUpdateParams struct {
 }
 
 func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (Trigger, error) {
-	row := q.db.QueryRow(ctx, triggerUpdate,
+	row := q.db.QueryRow(ctx, TriggerUpdate,
 		arg.Name,
 		arg.Enabled,
 		arg.Retry,
