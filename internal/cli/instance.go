@@ -309,7 +309,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Executions: data, Abandoned: data, DeadLetters: data,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data,
 		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
-		TemporalUI: ui, Ready: data.Ping,
+		TemporalUI: ui, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 	}))
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

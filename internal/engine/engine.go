@@ -75,6 +75,14 @@ func (e *Engine) Namespace() string { return e.namespace }
 // Close ends the connection.
 func (e *Engine) Close() { e.client.Close() }
 
+// Ping says whether Temporal answers.
+func (e *Engine) Ping(ctx context.Context) error {
+	if _, err := e.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return fmt.Errorf("reach temporal: %w", err)
+	}
+	return nil
+}
+
 // Start begins the workflow of a firing, eagerly where this process has a worker on the engine's client: then its first attempt needs no task queue.
 func (e *Engine) Start(ctx context.Context, f picloud.Firing) error {
 	options := client.StartWorkflowOptions{
