@@ -54,7 +54,7 @@ type Pool struct {
 	slots   chan struct{}   // one token a run
 	compile chan struct{}   // one token: one compilation at a time
 	spares  chan *process   // ready, no app yet
-	life    context.Context // ends with the pool
+	life    context.Context //nolint:containedctx // ends with the pool
 	end     context.CancelFunc
 	refills sync.WaitGroup
 	busy    sync.WaitGroup

@@ -42,7 +42,6 @@ type process struct {
 	app  string // the app that it serves; "" = none yet
 	runs int
 	sent map[programKey]bool // the programs that it was given; it may have dropped some
-	idle time.Time
 }
 
 // programKey names a program in a child's cache.

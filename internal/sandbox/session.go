@@ -29,9 +29,9 @@ type session struct {
 	kv     *host.KV
 	table  host.Table
 
-	ctx     context.Context // of the host calls: ends with the run
+	ctx     context.Context //nolint:containedctx // of the host calls: ends with the run, which the session is
 	cancel  context.CancelFunc
-	outer   context.Context
+	outer   context.Context //nolint:containedctx // of the caller: its end ends the run
 	started time.Time
 	calls   int
 	open    chan struct{}

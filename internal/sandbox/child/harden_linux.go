@@ -2,6 +2,7 @@ package child
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -71,5 +72,5 @@ func dataBytes() (int64, error) {
 			return kb << 10, err
 		}
 	}
-	return 0, fmt.Errorf("read status: no VmData")
+	return 0, errors.New("read status: no VmData")
 }

@@ -95,16 +95,18 @@ func (t *timers) fire() (fired bool, err error) {
 // timerQueue implements heap.Interface.
 type timerQueue []*timer
 
-func (q timerQueue) Len() int { return len(q) }
-func (q timerQueue) Less(i, j int) bool {
-	if q[i].due.Equal(q[j].due) {
-		return q[i].id < q[j].id
+func (q *timerQueue) Len() int { return len(*q) }
+func (q *timerQueue) Less(i, j int) bool {
+	a, b := (*q)[i], (*q)[j]
+	if a.due.Equal(b.due) {
+		return a.id < b.id
 	}
-	return q[i].due.Before(q[j].due)
+	return a.due.Before(b.due)
 }
-func (q timerQueue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
+func (q *timerQueue) Swap(i, j int) {
+	queue := *q
+	queue[i], queue[j] = queue[j], queue[i]
+	queue[i].index, queue[j].index = i, j
 }
 func (q *timerQueue) Push(x any) {
 	t := x.(*timer)

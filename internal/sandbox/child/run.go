@@ -247,7 +247,7 @@ func (r *run) event(data []byte) (goja.Value, error) {
 	}
 	o, ok := v.(*goja.Object)
 	if !ok {
-		return nil, fmt.Errorf("the event is no object")
+		return nil, errors.New("the event is no object")
 	}
 	if len(data) > 0 {
 		d, err := r.decode(data)

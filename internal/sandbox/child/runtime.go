@@ -2,6 +2,7 @@ package child
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,11 +34,11 @@ type scope struct {
 func newScope() (*scope, error) {
 	s := &scope{Runtime: goja.New()}
 	s.SetMaxCallStackSize(maxCallDepth)
-	make, err := s.RunProgram(prelude)
+	maker, err := s.RunProgram(prelude)
 	if err != nil {
 		return nil, fmt.Errorf("load prelude: %w", err)
 	}
-	call, _ := goja.AssertFunction(make)
+	call, _ := goja.AssertFunction(maker)
 	host := s.NewObject()
 	_ = host.Set("duration", s.duration)
 	made, err := call(nil, host)
@@ -86,7 +87,7 @@ func (s *scope) duration(call goja.FunctionCall) goja.Value {
 	case float64:
 		d = time.Duration(min(v, float64(maxRetryAfter/time.Millisecond)+1) * float64(time.Millisecond))
 	default:
-		err = fmt.Errorf("not a duration")
+		err = errors.New("not a duration")
 	}
 	if err != nil || d <= 0 || d > maxRetryAfter {
 		panic(s.NewTypeError("RetryAfterError takes a positive duration of at most 365 days, like \"30s\", or a number of milliseconds"))
