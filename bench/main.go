@@ -38,12 +38,17 @@ func main() {
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
 	firings := flag.Int("firings", 2000, "kv-triggered firings a round")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *binary, *rounds, *firings); err != nil {
+	if err := interruptible(*binary, *rounds, *firings); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// interruptible runs until Ctrl-C at the longest.
+func interruptible(binary string, rounds, firings int) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return run(ctx, binary, rounds, firings)
 }
 
 func run(ctx context.Context, binary string, rounds, firings int) (err error) {
@@ -95,7 +100,7 @@ func show(measures []*measure, rounds, firings int) error {
 	for _, m := range measures {
 		r.Rates[m.name] = median(m.rates)
 	}
-	fmt.Printf("%-22s %10s %14s\n", "median of "+fmt.Sprint(rounds), "per second", "of its floor")
+	fmt.Fprintf(os.Stdout, "%-22s %10s %14s\n", "median of "+fmt.Sprint(rounds), "per second", "of its floor")
 	for _, m := range measures {
 		ratio := ""
 		if m.floor != "" {
@@ -108,7 +113,7 @@ func show(measures []*measure, rounds, firings int) error {
 			r.Ratios[m.name] = median(pairs)
 			ratio = fmt.Sprintf("%.2f", r.Ratios[m.name])
 		}
-		fmt.Printf("%-22s %10.1f %14s\n", m.name, r.Rates[m.name], ratio)
+		fmt.Fprintf(os.Stdout, "%-22s %10.1f %14s\n", m.name, r.Rates[m.name], ratio)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
 		return fmt.Errorf("print report: %w", err)

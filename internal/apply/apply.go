@@ -30,7 +30,7 @@ type applier struct {
 	report Report
 }
 
-func (a applier) say(format string, args ...any) { a.report(fmt.Sprintf(format, args...)) }
+func (a applier) sayf(format string, args ...any) { a.report(fmt.Sprintf(format, args...)) }
 
 func (a applier) app(ctx context.Context) error {
 	got, err := a.c.GetAppWithResponse(ctx, a.m.App)
@@ -54,7 +54,7 @@ func (a applier) app(ctx context.Context) error {
 	if made.StatusCode() != http.StatusCreated {
 		return refusal("create app "+a.m.App, made.StatusCode(), made.Body)
 	}
-	a.say("app %s: created", a.m.App)
+	a.sayf("app %s: created", a.m.App)
 	return nil
 }
 
@@ -75,9 +75,9 @@ func (a applier) scripts(ctx context.Context) error {
 		}
 		switch {
 		case put.JSON201 != nil:
-			a.say("script %s: version %d from %s", name, put.JSON201.Version, s.Source)
+			a.sayf("script %s: version %d from %s", name, put.JSON201.Version, s.Source)
 		case put.JSON200 != nil:
-			a.say("script %s: version %d, unchanged", name, put.JSON200.Version)
+			a.sayf("script %s: version %d, unchanged", name, put.JSON200.Version)
 		default:
 			return refusal(fmt.Sprintf("put script %s (%s)", name, s.Source), put.StatusCode(), put.Body)
 		}
@@ -142,7 +142,7 @@ func (a applier) create(ctx context.Context, t Trigger) error {
 	if made.JSON201 == nil {
 		return refusal("create trigger "+t.Name, made.StatusCode(), made.Body)
 	}
-	a.say("trigger %s: created (%s → %s)", t.Name, t.Kind, t.Script)
+	a.sayf("trigger %s: created (%s → %s)", t.Name, t.Kind, t.Script)
 	return nil
 }
 
@@ -158,7 +158,7 @@ func (a applier) patch(ctx context.Context, old client.Trigger, t Trigger) error
 	if changed.JSON200 == nil {
 		return refusal("patch trigger "+t.Name, changed.StatusCode(), changed.Body)
 	}
-	a.say("trigger %s: as it should be", t.Name)
+	a.sayf("trigger %s: as it should be", t.Name)
 	return nil
 }
 
@@ -187,5 +187,5 @@ func refusal(what string, status int, body []byte) error {
 	if json.Unmarshal(body, &p) != nil || p.Code == "" {
 		return fmt.Errorf("%s: %d %s", what, status, http.StatusText(status))
 	}
-	return &Refusal{What: what, Problem: p}
+	return &RefusalError{What: what, Problem: p}
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/picloud/picloud/api/client"
 )
 
-// Refusal is an error answer of the instance.
-type Refusal struct {
+// RefusalError is an error answer of the instance.
+type RefusalError struct {
 	What    string // what was tried, e.g. "put script intake (intake.ts)"
 	Problem client.Problem
 }
 
 // Error gives the problem in lines that a person reads: what was tried, why it was refused, and each field with its place.
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s: %s", r.What, r.Problem.Title)
 	if r.Problem.Detail != nil {

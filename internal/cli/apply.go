@@ -52,7 +52,7 @@ func localKey() (string, error) {
 		folders = []string{dir}
 	}
 	for _, dir := range folders {
-		key, err := os.ReadFile(filepath.Join(dir, "admin-key"))
+		key, err := os.ReadFile(filepath.Join(dir, "admin-key")) //nolint:gosec // the folder is the one that the operator names
 		if err == nil {
 			return strings.TrimSpace(string(key)), nil
 		}

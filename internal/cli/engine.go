@@ -146,7 +146,7 @@ func engineSearchAttributes(pairs []string) (map[string]enumspb.IndexedValueType
 	return attributes, nil
 }
 
-// parseSearchAttributes reads Name=Type pairs; Type is one of Temporal's, in any case: Keyword, Int, Bool, …
+// parseSearchAttributes reads Name=Type pairs; Type is one of Temporal's, in any case: Keyword, Int, Bool and so on.
 func parseSearchAttributes(pairs []string) (map[string]enumspb.IndexedValueType, error) {
 	attributes := make(map[string]enumspb.IndexedValueType, len(pairs))
 	for _, pair := range pairs {

@@ -139,7 +139,7 @@ func (i *Instance) Stop() error {
 		return nil
 	case <-timer.C:
 		_ = i.cmd.Process.Signal(syscall.SIGQUIT) // Go prints where everything hangs
-		<-i.exited
+		_ = <-i.exited
 		return errors.New("stop picloud: not in time: " + i.said.String())
 	}
 }
@@ -148,7 +148,7 @@ func (i *Instance) Stop() error {
 func (i *Instance) Kill() {
 	i.ended = true
 	_ = i.cmd.Process.Kill()
-	<-i.exited
+	_ = <-i.exited
 }
 
 // Said gives all that the program wrote on stderr so far.

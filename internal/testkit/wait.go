@@ -43,11 +43,11 @@ func Until(t testing.TB, timeout time.Duration, what string, check func() bool) 
 		if check() {
 			return nil
 		}
-		return notYet(what)
+		return notYetError(what)
 	})
 }
 
-// notYet is the error of a condition that does not hold.
-type notYet string
+// notYetError is the error of a condition that does not hold.
+type notYetError string
 
-func (n notYet) Error() string { return "not yet: " + string(n) }
+func (n notYetError) Error() string { return "not yet: " + string(n) }

@@ -54,8 +54,8 @@ func findBinaries(ctx context.Context, dir, wanted string, opts Options) (string
 func installed(ctx context.Context) []string {
 	var folders []string
 	add := func(folder string) {
-		if real, err := filepath.EvalSymlinks(filepath.Join(folder, "postgres")); err == nil {
-			if folder = filepath.Dir(real); !slices.Contains(folders, folder) {
+		if binary, err := filepath.EvalSymlinks(filepath.Join(folder, "postgres")); err == nil {
+			if folder = filepath.Dir(binary); !slices.Contains(folders, folder) {
 				folders = append(folders, folder)
 			}
 		}
@@ -151,7 +151,7 @@ func fetch(dir, target, wanted string, opts Options) error {
 		return fmt.Errorf("put fetched server in place: %w", err)
 	}
 	// The account that runs the server must reach it, whatever the umask was.
-	if err := os.Chmod(target, 0o755); err != nil {
+	if err := os.Chmod(target, 0o755); err != nil { //nolint:gosec // programs without secrets, run by another account
 		return fmt.Errorf("open fetched server: %w", err)
 	}
 	return nil

@@ -155,7 +155,7 @@ func (c cluster) choosePort(asked int, refused bool) (int, error) {
 }
 
 func (c cluster) rememberPort(port int) error {
-	if err := os.WriteFile(c.portFile(), []byte(strconv.Itoa(port)+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(c.portFile(), []byte(strconv.Itoa(port)+"\n"), 0o644); err != nil { //nolint:gosec // a port is no secret
 		return fmt.Errorf("remember postgres port: %w", err)
 	}
 	return nil

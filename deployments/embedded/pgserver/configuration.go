@@ -7,6 +7,8 @@ import (
 )
 
 // hostAuthentication lets in, over loopback TCP and with a password, whoever knows it; and nobody else.
+//
+//nolint:dupword // all databases, all users
 const hostAuthentication = `# Written by PiCloud at every start.
 host all all 127.0.0.1/32 scram-sha-256
 `
@@ -78,11 +80,11 @@ func (c cluster) writeConfiguration() error {
 	settings += "\ninclude_if_exists = 'custom.conf'\n"
 	for name, content := range map[string]string{"postgresql.conf": settings, "pg_hba.conf": hostAuthentication} {
 		path := filepath.Join(c.dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil { //nolint:gosec // read by the account, and without secrets
 			return fmt.Errorf("write postgres configuration: %w", err)
 		}
 		// A strict umask would leave them unreadable for the account.
-		if err := os.Chmod(path, 0o644); err != nil {
+		if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // as above
 			return fmt.Errorf("open postgres configuration: %w", err)
 		}
 	}

@@ -52,7 +52,7 @@ func stopLeftovers(ctx context.Context, dataDir string, log logrus.FieldLogger) 
 // processesIn lists the live processes whose working folder is dataDir: the postmaster and its backends, each of which
 // has changed into it. Empty where there is no /proc; there PostgreSQL's own check of postmaster.pid decides.
 func processesIn(dataDir string) []int {
-	real, err := filepath.EvalSymlinks(dataDir)
+	resolved, err := filepath.EvalSymlinks(dataDir)
 	if err != nil {
 		return nil
 	}
@@ -66,7 +66,7 @@ func processesIn(dataDir string) []int {
 		if err != nil {
 			continue
 		}
-		if cwd, err := os.Readlink(filepath.Join("/proc", entry.Name(), "cwd")); err == nil && cwd == real {
+		if cwd, err := os.Readlink(filepath.Join("/proc", entry.Name(), "cwd")); err == nil && cwd == resolved {
 			pids = append(pids, pid)
 		}
 	}
@@ -91,10 +91,10 @@ func postmasterPID(dataDir string) int {
 // collected: PostgreSQL would take that for a live server and refuse. One whose number is free PostgreSQL replaces itself. Only called when no process works in dataDir.
 func dropFalsePIDFile(dataDir string, pid int, log logrus.FieldLogger) error {
 	if _, err := os.Stat("/proc/self"); pid == 0 || err != nil {
-		return nil
+		return nil //nolint:nilerr // without /proc, or without a number, there is nothing to decide by
 	}
 	if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid))); err != nil {
-		return nil
+		return nil //nolint:nilerr // the number is free
 	}
 	log.WithField("pid", pid).Info("removing the stale postmaster.pid: no server runs under that number")
 	if err := os.Remove(filepath.Join(dataDir, "postmaster.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {

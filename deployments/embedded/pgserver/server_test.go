@@ -48,7 +48,9 @@ func own(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	_ = json.NewEncoder(os.Stdout).Encode(owned{URL: s.URL("postgres"), PID: s.PID()})
+	if err := json.NewEncoder(os.Stdout).Encode(owned{URL: s.URL("postgres"), PID: s.PID()}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	if err := s.Stop(context.Background()); err != nil {
 		return 1

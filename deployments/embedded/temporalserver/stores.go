@@ -108,7 +108,7 @@ func (s stores) ensureDatabases(ctx context.Context) error {
 		}
 		_, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 		var pgErr *pgconn.PgError
-		if err != nil && !(errors.As(err, &pgErr) && pgErr.Code == "42P04") { // duplicate_database: another node was faster
+		if err != nil && (!errors.As(err, &pgErr) || pgErr.Code != "42P04") { // duplicate_database: another node was faster
 			return fmt.Errorf("create database %s: %w", name, err)
 		}
 	}

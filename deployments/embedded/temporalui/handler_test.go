@@ -36,14 +36,21 @@ func serve(t *testing.T, address string) (*httptest.Server, *http.Client) {
 	return server, &http.Client{Jar: jar}
 }
 
-func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+// answer is what the tests look at of a response, beside its body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	Request    *http.Request // the last one, after redirects
+}
+
+func get(t *testing.T, c *http.Client, url string) (answer, string) {
 	t.Helper()
 	response, err := c.Get(url)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // read to its end
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return response, string(body)
+	return answer{StatusCode: response.StatusCode, Header: response.Header, Request: response.Request}, string(body)
 }
 
 func TestPagesAndFilesNeedNoTemporal(t *testing.T) {
