@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 
 	"github.com/picloud/picloud/internal/testkit"
 )
@@ -100,7 +101,7 @@ func show(measures []*measure, rounds, firings int) error {
 	for _, m := range measures {
 		r.Rates[m.name] = median(m.rates)
 	}
-	fmt.Fprintf(os.Stdout, "%-22s %10s %14s\n", "median of "+fmt.Sprint(rounds), "per second", "of its floor")
+	fmt.Fprintf(os.Stdout, "%-22s %10s %14s\n", "median of "+strconv.Itoa(rounds), "per second", "of its floor")
 	for _, m := range measures {
 		ratio := ""
 		if m.floor != "" {

@@ -139,7 +139,7 @@ func (i *Instance) Stop() error {
 		return nil
 	case <-timer.C:
 		_ = i.cmd.Process.Signal(syscall.SIGQUIT) // Go prints where everything hangs
-		_ = <-i.exited
+		<-i.exited //nolint:errcheck // killed: it has no other end
 		return errors.New("stop picloud: not in time: " + i.said.String())
 	}
 }
@@ -148,7 +148,7 @@ func (i *Instance) Stop() error {
 func (i *Instance) Kill() {
 	i.ended = true
 	_ = i.cmd.Process.Kill()
-	_ = <-i.exited
+	<-i.exited //nolint:errcheck // killed: it has no other end
 }
 
 // Said gives all that the program wrote on stderr so far.

@@ -151,7 +151,7 @@ func (e *Engine) Stop(t testing.TB) {
 func (e *Engine) Kill() {
 	e.stopOnce.Do(func() {
 		_ = e.cmd.Process.Kill()
-		_ = <-e.exited
+		<-e.exited //nolint:errcheck // killed: it has no other end
 	})
 }
 
@@ -204,7 +204,7 @@ func (e *Engine) stop() error {
 			}
 		case <-timer.C:
 			_ = e.cmd.Process.Signal(syscall.SIGQUIT) // Go prints where everything hangs
-			_ = <-e.exited
+			<-e.exited //nolint:errcheck // killed: it has no other end
 			e.stopErr = fmt.Errorf("stop engine: not within %s: %s", engineStopTimeout, e.said)
 		}
 	})
