@@ -57,7 +57,7 @@ func attempts(f picloud.Firing, failed, count int, left time.Duration) workflow.
 			InitialInterval:        max(f.Retry.Backoff(failed+1), time.Millisecond),
 			BackoffCoefficient:     max(f.Retry.BackoffCoefficient, 1),
 			MaximumInterval:        max(longest, time.Millisecond),
-			MaximumAttempts:        int32(min(count, math.MaxInt32)), //nolint:gosec // at least 1
+			MaximumAttempts:        int32(min(count, math.MaxInt32)), // at least 1
 			NonRetryableErrorTypes: nonRetryable,
 		},
 		Summary: attemptSummary(f, failed+1, count),

@@ -85,7 +85,7 @@ func cut[T any](items []T, limit int, cursor func(T) string) picloud.List[T] {
 
 // size gives the number of rows to ask for: one more than the page holds.
 func size(page picloud.Page) int32 {
-	return int32(bounded(page)) + 1 //nolint:gosec // bounded by MaxPageLimit
+	return int32(bounded(page)) + 1 // bounded by MaxPageLimit
 }
 
 // bounded gives the page's limit within its bounds.

@@ -92,7 +92,7 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 
 // replayOf gives the firing and the event of a letter's replay: the letter's own event under a new id, in the same tree.
 func replayOf(ctx context.Context, q *sqlc.Queries, letter picloud.DeadLetter, r picloud.Replay, executionID string) (picloud.Firing, picloud.Event, error) {
-	script, err := q.DeadLetterScript(ctx, int32(r.Version), letter.AppID, letter.ScriptID, letter.Script) //nolint:gosec // a version that is too large is none
+	script, err := q.DeadLetterScript(ctx, int32(r.Version), letter.AppID, letter.ScriptID, letter.Script) // a version that is too large is none
 	if isMissing(err) {
 		return picloud.Firing{}, picloud.Event{}, picloud.Errorf(picloud.Conflict, "script_missing", "the script %q is gone: upload it again, then replay", letter.Script)
 	}

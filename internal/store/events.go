@@ -12,7 +12,7 @@ import (
 func insertEvent(ctx context.Context, q *sqlc.Queries, appID string, e picloud.Event) error {
 	err := q.EventInsert(ctx, sqlc.EventInsertParams{
 		ID: e.ID, AppID: appID, Type: e.Type, Source: e.Source, Subject: e.Subject, Time: e.Time, ContentType: contentType(e), Data: e.Data,
-		RootID: e.RootID, ParentID: optional(e.ParentID), Depth: int32(e.Depth), //nolint:gosec // bounded by MaxDepth
+		RootID: e.RootID, ParentID: optional(e.ParentID), Depth: int32(e.Depth), // bounded by MaxDepth
 		Traceparent: e.TraceParent, ReplayOf: optional(e.ReplayOf),
 	})
 	if err != nil {

@@ -27,13 +27,13 @@ func (s *Store) Enqueue(ctx context.Context, f picloud.Firing, e picloud.Event) 
 func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error {
 	var version *int32
 	if f.Version != 0 {
-		v := int32(f.Version) //nolint:gosec // a number of script_versions
+		v := int32(f.Version) // a number of script_versions
 		version = &v
 	}
 	err := q.OutboxInsert(ctx, sqlc.OutboxInsertParams{
 		ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Version: version, TriggerID: optional(f.TriggerID),
 		Kind: string(f.Kind), EventID: f.EventID, What: f.What, RootID: f.RootID, ParentID: optional(f.ParentID),
-		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, //nolint:gosec // bounded by MaxDepth
+		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, // bounded by MaxDepth
 	})
 	if err != nil {
 		return fmt.Errorf("insert outbox row: %w", err)
@@ -43,7 +43,7 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error 
 
 // ClaimDue implements picloud.Dispatching.
 func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
-	rows, err := s.queries.OutboxClaimDue(ctx, int32(min(limit, 10_000)), lease.Milliseconds()) //nolint:gosec // bounded in this line
+	rows, err := s.queries.OutboxClaimDue(ctx, int32(min(limit, 10_000)), lease.Milliseconds()) // bounded in this line
 	if err != nil {
 		return nil, fmt.Errorf("claim due firings: %w", err)
 	}

@@ -17,7 +17,7 @@ func (s *Store) MaintainPartitions(ctx context.Context) error {
 		if err := s.queries.PartitionsCreate(ctx, table, partitionsAhead+1); err != nil {
 			return fmt.Errorf("create partitions of %s: %w", table, err)
 		}
-		dropped, err := s.queries.PartitionsDrop(ctx, table, int32(s.options.ExecutionDays)) //nolint:gosec // bounded by config
+		dropped, err := s.queries.PartitionsDrop(ctx, table, int32(s.options.ExecutionDays)) // bounded by config
 		if err != nil {
 			return fmt.Errorf("drop partitions of %s: %w", table, err)
 		}
@@ -30,10 +30,10 @@ func (s *Store) MaintainPartitions(ctx context.Context) error {
 
 // CollectGarbage deletes resolved dead letters, abandoned executions and idempotency keys past their retention. It may be repeated.
 func (s *Store) CollectGarbage(ctx context.Context) error {
-	if _, err := s.queries.DeadLetterDeleteResolved(ctx, int32(s.options.DeadLetterDays)); err != nil { //nolint:gosec // bounded by config
+	if _, err := s.queries.DeadLetterDeleteResolved(ctx, int32(s.options.DeadLetterDays)); err != nil { // bounded by config
 		return fmt.Errorf("delete old dead letters: %w", err)
 	}
-	if _, err := s.queries.AbandonedExecutionDeleteOld(ctx, int32(s.options.AbandonedExecDays)); err != nil { //nolint:gosec // bounded by config
+	if _, err := s.queries.AbandonedExecutionDeleteOld(ctx, int32(s.options.AbandonedExecDays)); err != nil { // bounded by config
 		return fmt.Errorf("delete old abandoned executions: %w", err)
 	}
 	if _, err := s.queries.IdempotencyKeyDeleteOld(ctx); err != nil {
