@@ -12,7 +12,7 @@ import (
 
 // OpenExecution implements picloud.Journal: one round trip once the program is in the cache.
 func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Opened, error) {
-	row, err := s.queries.ExecutionOpen(ctx, f.ScriptID, int32(f.Version), f.ExecutionID, f.EventID) //nolint:gosec // a number of script_versions
+	row, err := s.queries.ExecutionOpen(ctx, f.ScriptID, int32(f.Version), f.ExecutionID, f.EventID) // a number of script_versions
 	if err != nil {
 		return picloud.Opened{}, fmt.Errorf("open execution: %w", err)
 	}
@@ -51,7 +51,7 @@ func (s *Store) program(ctx context.Context, scriptID string, version int) (prog
 	if e, ok := s.programs.get(key); ok {
 		return e, nil
 	}
-	row, err := s.queries.ScriptProgram(ctx, scriptID, int32(version)) //nolint:gosec // a number of script_versions
+	row, err := s.queries.ScriptProgram(ctx, scriptID, int32(version)) // a number of script_versions
 	if isMissing(err) {
 		return programEntry{}, picloud.ErrScriptMissing
 	}
@@ -148,7 +148,7 @@ func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.A
 		return err
 	}
 	err = s.queries.ExecutionAttemptInsert(ctx, sqlc.ExecutionAttemptInsertParams{
-		ExecutionID: f.ExecutionID, Attempt: int32(a.Attempt), Error: failure, Logs: logs, //nolint:gosec // bounded by MaxRetryAttempts
+		ExecutionID: f.ExecutionID, Attempt: int32(a.Attempt), Error: failure, Logs: logs, // bounded by MaxRetryAttempts
 		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(),
 	})
 	if err != nil {
@@ -275,10 +275,10 @@ func executionRow(f picloud.Firing, end picloud.Committed, o picloud.Outcome, at
 		}
 	}
 	return sqlc.ExecutionInsertParams{
-		ID: f.ExecutionID, AppID: f.AppID, Status: string(end.Status), Script: f.Script, Version: int32(f.Version), //nolint:gosec // a number of script_versions
+		ID: f.ExecutionID, AppID: f.AppID, Status: string(end.Status), Script: f.Script, Version: int32(f.Version), // a number of script_versions
 		TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), EventID: f.EventID,
 		Result: columns[0], Error: columns[1], Logs: columns[2], Effects: columns[3],
-		Attempts: int32(attempts), Depth: int32(f.Depth), //nolint:gosec // bounded by MaxRetryAttempts and MaxDepth
+		Attempts: int32(attempts), Depth: int32(f.Depth), // bounded by MaxRetryAttempts and MaxDepth
 		RootID: f.RootID, ParentID: optional(f.ParentID), ReplayOf: optional(f.ReplayOf), Principal: f.Principal,
 		QueuedAt: f.QueuedAt, StartedAt: startedAt,
 	}, nil

@@ -145,7 +145,7 @@ func kvWritesOf(effects []picloud.Effect) kvWrites {
 func (w kvWrites) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]sqlc.KVWriteManyRow, error) {
 	rows, err := q.KVWriteMany(ctx, sqlc.KVWriteManyParams{
 		Collections: w.collections, Keys: w.keys, NewValues: w.values, AppID: appID, AppSlug: appSlug,
-		RootID: optional(from.RootID), ParentID: optional(from.ExecutionID), Depth: int32(from.Depth + 1), //nolint:gosec // bounded by MaxDepth
+		RootID: optional(from.RootID), ParentID: optional(from.ExecutionID), Depth: int32(from.Depth + 1), // bounded by MaxDepth
 		Traceparent: from.TraceParent,
 	})
 	if err != nil {
@@ -195,7 +195,7 @@ func (l *kvLocks) add(exclusive bool, path ...string) {
 		_, _ = h.Write([]byte{0})
 		_, _ = h.Write([]byte(p))
 	}
-	l.ids, l.exclusives = append(l.ids, int64(h.Sum64())), append(l.exclusives, exclusive) //nolint:gosec // the bits matter, not the number
+	l.ids, l.exclusives = append(l.ids, int64(h.Sum64())), append(l.exclusives, exclusive) // the bits matter, not the number
 }
 
 // addReads adds what keeps the read set from changing until the transaction ends.
@@ -233,7 +233,7 @@ func checkReads(ctx context.Context, q *sqlc.Queries, appID string, reads piclou
 	}
 	for _, r := range reads.Lists {
 		rows, err := q.KVListVersions(ctx, sqlc.KVListVersionsParams{
-			AppID: appID, Collection: r.Collection, Prefix: r.Prefix, After: r.Page.Cursor, Max: int32(len(r.Seen)) + 1, //nolint:gosec // bounded by MaxPageLimit
+			AppID: appID, Collection: r.Collection, Prefix: r.Prefix, After: r.Page.Cursor, Max: int32(len(r.Seen)) + 1, // bounded by MaxPageLimit
 		})
 		if err != nil {
 			return fmt.Errorf("check read list: %w", err)
