@@ -22,6 +22,8 @@ const maxFiles = 16
 
 // harden takes from the process all that it will not need, before it has seen anything untrusted. What the machine refuses is given back as warnings.
 func harden(setup frame.Setup) (memory, []string) {
+	runtime.LockOSThread() // no_new_privs is a thread's, until the filter gives it to all
+	defer runtime.UnlockOSThread()
 	var warnings []string
 	warn := func(what string, err error) {
 		if err != nil {
@@ -55,7 +57,9 @@ func harden(setup frame.Setup) (memory, []string) {
 	warn("limit core dumps", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
 	warn("set no_new_privs", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 	warn("set not dumpable", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
-	// Here follow landlock and seccomp, in this order: both need no_new_privs, and seccomp forbids what landlock calls.
+	// In this order: both need no_new_privs, and the filter forbids what landlock calls.
+	warn("landlock", lockFiles())
+	warn("seccomp", lockSystemCalls())
 	return m, warnings
 }
 
