@@ -139,7 +139,7 @@ func (i *Instance) Stop() error {
 		return nil
 	case <-timer.C:
 		_ = i.cmd.Process.Signal(syscall.SIGQUIT) // Go prints where everything hangs
-		<-i.exited //nolint:errcheck // killed: it has no other end
+		<-i.exited                                //nolint:errcheck // killed: it has no other end
 		return errors.New("stop picloud: not in time: " + i.said.String())
 	}
 }

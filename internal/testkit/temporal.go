@@ -204,7 +204,7 @@ func (e *Engine) stop() error {
 			}
 		case <-timer.C:
 			_ = e.cmd.Process.Signal(syscall.SIGQUIT) // Go prints where everything hangs
-			<-e.exited //nolint:errcheck // killed: it has no other end
+			<-e.exited                                //nolint:errcheck // killed: it has no other end
 			e.stopErr = fmt.Errorf("stop engine: not within %s: %s", engineStopTimeout, e.said)
 		}
 	})
