@@ -26,6 +26,7 @@ type memory struct {
 	executions  map[string]picloud.Execution
 	letters     map[string]picloud.DeadLetter
 	abandoned   []picloud.AbandonedExecution
+	published   []picloud.Effect
 	enqueued    []picloud.Firing
 	events      []picloud.Event
 	idempotency map[string]string
@@ -373,6 +374,12 @@ func (m *memory) Enqueue(_ context.Context, f picloud.Firing, e picloud.Event) e
 	defer m.write()()
 	m.enqueued, m.events = append(m.enqueued, f), append(m.events, e)
 	return nil
+}
+
+func (m *memory) Publish(_ context.Context, _ picloud.App, topic string, data json.RawMessage, from picloud.Origin) (picloud.Published, error) {
+	defer m.write()()
+	m.origins, m.published = append(m.origins, from), append(m.published, picloud.Effect{Type: picloud.EffectTopicPublish, Topic: topic, Value: data})
+	return picloud.Published{EventID: testID(78), Executions: []string{testID(77)}}, nil
 }
 
 func (m *memory) Endpoint(ctx context.Context, app, script string) (picloud.Endpoint, error) {

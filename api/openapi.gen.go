@@ -189,6 +189,7 @@ type DeadLetterList struct {
 type Effect struct {
 	Collection *string `json:"collection,omitempty"`
 	Key        *string `json:"key,omitempty"`
+	Topic      *string `json:"topic,omitempty"`
 	Type       string  `json:"type"`
 
 	// Value Any JSON value.
@@ -422,6 +423,14 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 }
 
+// MessageAccepted A message that is stored with its firings.
+type MessageAccepted struct {
+	EventID string `json:"event_id"`
+
+	// Executions Ids of the executions that the message fires.
+	Executions []string `json:"executions"`
+}
+
 // Problem An error, as RFC 9457 has it.
 type Problem struct {
 	// Code A stable word to switch on.
@@ -443,6 +452,12 @@ type Problem struct {
 
 	// Type Always about:blank; `code` tells errors apart.
 	Type string `json:"type"`
+}
+
+// PubSubTriggerConfig defines model for PubSubTriggerConfig.
+type PubSubTriggerConfig struct {
+	// Topic Glob: an exact name, a prefix with one trailing star, or *.
+	Topic string `json:"topic"`
 }
 
 // Replay defines model for Replay.
@@ -567,9 +582,15 @@ type ScriptVersionList struct {
 	NextCursor *string         `json:"next_cursor"`
 }
 
+// TopicMessage defines model for TopicMessage.
+type TopicMessage struct {
+	// Data Any JSON value.
+	Data JSONValue `json:"data"`
+}
+
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 	Config                TriggerConfig `json:"config"`
 	CreatedAt             time.Time     `json:"created_at"`
 	Enabled               bool          `json:"enabled"`
@@ -584,16 +605,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http or kv.
+	// Kind http, kv or pubsub.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -610,7 +631,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`
@@ -643,6 +664,9 @@ type Limit = int
 
 // ScriptName defines model for ScriptName.
 type ScriptName = string
+
+// Topic defines model for Topic.
+type Topic = string
 
 // TriggerID defines model for TriggerID.
 type TriggerID = string
@@ -833,6 +857,9 @@ type PutScriptJSONRequestBody = ScriptPut
 // InvokeScriptJSONRequestBody defines body for InvokeScript for application/json ContentType.
 type InvokeScriptJSONRequestBody = Invoke
 
+// PublishMessageJSONRequestBody defines body for PublishMessage for application/json ContentType.
+type PublishMessageJSONRequestBody = TopicMessage
+
 // CreateTriggerJSONRequestBody defines body for CreateTrigger for application/json ContentType.
 type CreateTriggerJSONRequestBody = TriggerCreate
 
@@ -922,6 +949,9 @@ type ServerInterface interface {
 	// ActivateScriptVersion Make a version the active one
 	// (POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate)
 	ActivateScriptVersion(c *gin.Context, app AppSlug, script ScriptName, version int)
+	// PublishMessage Publish a message on a topic
+	// (POST /v1/apps/{app}/topics/{topic}/messages)
+	PublishMessage(c *gin.Context, app AppSlug, topic Topic)
 	// ListTriggers List the triggers of an app
 	// (GET /v1/apps/{app}/triggers)
 	ListTriggers(c *gin.Context, app AppSlug, params ListTriggersParams)
@@ -2058,6 +2088,40 @@ func (siw *ServerInterfaceWrapper) ActivateScriptVersion(c *gin.Context) {
 	siw.Handler.ActivateScriptVersion(c, app, script, version)
 }
 
+// PublishMessage operation middleware
+func (siw *ServerInterfaceWrapper) PublishMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "topic" -------------
+	var topic Topic
+
+	err = runtime.BindStyledParameterWithOptions("simple", "topic", c.Param("topic"), &topic, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter topic: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PublishMessage(c, app, topic)
+}
+
 // ListTriggers operation middleware
 func (siw *ServerInterfaceWrapper) ListTriggers(c *gin.Context) {
 
@@ -2329,6 +2393,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.DELETE(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.DeleteKV)
 	router.GET(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.GetKV)
 	router.PUT(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.PutKV)
+	router.POST(options.BaseURL+"/v1/apps/:app/topics/:topic/messages", wrapper.PublishMessage)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions", wrapper.ListExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution", wrapper.GetExecution)
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/:execution/cancel", wrapper.CancelExecution)
@@ -4890,6 +4955,126 @@ func (response ActivateScriptVersion500ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type PublishMessageRequestObject struct {
+	App   AppSlug `json:"app"`
+	Topic Topic   `json:"topic"`
+	Body  *PublishMessageJSONRequestBody
+}
+
+type PublishMessageResponseObject interface {
+	VisitPublishMessageResponse(w http.ResponseWriter) error
+}
+
+type PublishMessage202JSONResponse MessageAccepted
+
+func (response PublishMessage202JSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishMessage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage400ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishMessage401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage401ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishMessage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage404ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishMessage413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage413ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishMessage422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage422ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishMessage500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage500ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTriggersRequestObject struct {
 	App    AppSlug `json:"app"`
 	Params ListTriggersParams
@@ -5600,6 +5785,9 @@ type StrictServerInterface interface {
 	// ActivateScriptVersion Make a version the active one
 	// (POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate)
 	ActivateScriptVersion(ctx context.Context, request ActivateScriptVersionRequestObject) (ActivateScriptVersionResponseObject, error)
+	// PublishMessage Publish a message on a topic
+	// (POST /v1/apps/{app}/topics/{topic}/messages)
+	PublishMessage(ctx context.Context, request PublishMessageRequestObject) (PublishMessageResponseObject, error)
 	// ListTriggers List the triggers of an app
 	// (GET /v1/apps/{app}/triggers)
 	ListTriggers(ctx context.Context, request ListTriggersRequestObject) (ListTriggersResponseObject, error)
@@ -6077,6 +6265,30 @@ func (h *strictHandler) ActivateScriptVersion(c *gin.Context, app AppSlug, scrip
 		return
 	}
 	if err := response.VisitActivateScriptVersionResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// PublishMessage reads the request, calls the operation and writes its answer.
+func (h *strictHandler) PublishMessage(c *gin.Context, app AppSlug, topic Topic) {
+	var request PublishMessageRequestObject
+	request.App = app
+	request.Topic = topic
+	var body PublishMessageJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.PublishMessage(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitPublishMessageResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

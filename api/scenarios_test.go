@@ -24,7 +24,7 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), executionScenarios(), letterScenarios())
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios())
 }
 
 func TestScenarios(t *testing.T) {
@@ -51,7 +51,7 @@ func TestEveryOperationHasAScenario(t *testing.T) {
 		require.NotEmpty(t, route.Operation.Description, id)
 		require.NotNil(t, route.Operation.Security, id)
 		path := strings.NewReplacer("{app}", "shop", "{script}", "hello", "{version}", "1", "{trigger}", idKVTrigger, "{collection}", "orders",
-			"{key}", "z", "{execution}", idFinished, "{dead_letter}", idUnresolved).Replace(route.Path)
+			"{key}", "z", "{execution}", idFinished, "{topic}", "orders", "{dead_letter}", idUnresolved).Replace(route.Path)
 		if len(*route.Operation.Security) == 0 {
 			continue
 		}
@@ -310,7 +310,7 @@ func triggerScenarios() []scenario {
 	return []scenario{
 		made, madeHTTP,
 		create("kind unknown", "tea", `{}`, "", 422, "invalid", "kind"),
-		create("kind later", "cron", `{}`, "", 422, "invalid", "kind"),
+		create("kind later", "email", `{}`, "", 422, "invalid", "kind"),
 		kv("no collection", `{}`, "config.collection"), kv("empty collection", `{"collection":""}`, "config.collection"),
 		kv("star inside", `{"collection":"a*b"}`, "config.collection"), kv("two stars", `{"collection":"**"}`, "config.collection"),
 		kv("long", `{"collection":"`+long(257)+`"}`, "config.collection"), kv("NUL", `{"collection":"\u0000"}`, "config.collection"),

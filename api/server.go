@@ -32,6 +32,7 @@ type Options struct {
 	Compiler    picloud.Compiler
 	Triggers    picloud.Triggers
 	KV          picloud.KV
+	Topics      picloud.Topics
 	Executions  picloud.Executions
 	Abandoned   picloud.Abandoned
 	DeadLetters picloud.DeadLetters

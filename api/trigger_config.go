@@ -11,7 +11,7 @@ import (
 )
 
 // laterKinds are kinds that the contract has and this version does not.
-var laterKinds = []string{"cron", "pubsub", "queue", "email", "dead_letter"}
+var laterKinds = []string{"cron", "queue", "email", "dead_letter"}
 
 // checkKind says whether triggers can be registered for kind.
 func checkKind(kind picloud.Kind) error {
@@ -53,6 +53,13 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 			return err
 		}
 		return checkFilters("config.collection", c.Collection, "config.key", deref(c.Key))
+	case picloud.KindPubSub:
+		var c PubSubTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		t.PubSub = &picloud.PubSubConfig{Topic: picloud.Glob(c.Topic)}
+		return t.PubSub.Check()
 	default:
 		return checkKind(t.Kind)
 	}
@@ -116,6 +123,8 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 		config = HTTPTriggerConfig{Methods: t.HTTP.Methods, Path: orNil(t.HTTP.Path), Mode: &mode, Auth: &t.HTTP.Auth}
 	case t.KV != nil:
 		config = KVTriggerConfig{Collection: string(t.KV.Collection), Operations: t.KV.Operations, Key: orNil(string(t.KV.Key))}
+	case t.PubSub != nil:
+		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
 	default:
 		config = struct{}{}
 	}

@@ -158,6 +158,11 @@ func (s *server) DeleteTrigger(ctx context.Context, request DeleteTriggerRequest
 	return DeleteTrigger204Response{}, nil
 }
 
+// sampleTypes are the types of events that triggers are fired with by hand.
+var sampleTypes = map[picloud.Kind]string{
+	picloud.KindHTTP: picloud.TypeHTTPRequest, picloud.KindKV: picloud.TypeKVUpdated, picloud.KindPubSub: picloud.TypeTopicMessage,
+}
+
 // FireTrigger implements StrictServerInterface.
 func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObject) (FireTriggerResponseObject, error) {
 	app, t, err := s.trigger(ctx, request.App, request.Trigger)
@@ -172,10 +177,7 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 		return nil, err
 	}
 	event := newEvent(ctx, "/apps/"+app.Slug+"/"+string(t.Kind)+"/"+t.Name, t.Name, request.Body.Data)
-	event.Type = picloud.TypeHTTPRequest
-	if t.Kind == picloud.KindKV {
-		event.Type = picloud.TypeKVUpdated
-	}
+	event.Type = sampleTypes[t.Kind]
 	f := s.newFiring(endpoint, &t, event, auth.PrincipalFrom(ctx).Name)
 	f.What = string(t.Kind) + " " + t.Name + " fired by hand"
 	if err := s.Outbox.Enqueue(ctx, f, event); err != nil {

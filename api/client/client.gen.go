@@ -191,6 +191,7 @@ type DeadLetterList struct {
 type Effect struct {
 	Collection *string `json:"collection,omitempty"`
 	Key        *string `json:"key,omitempty"`
+	Topic      *string `json:"topic,omitempty"`
 	Type       string  `json:"type"`
 
 	// Value Any JSON value.
@@ -424,6 +425,14 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 }
 
+// MessageAccepted A message that is stored with its firings.
+type MessageAccepted struct {
+	EventID string `json:"event_id"`
+
+	// Executions Ids of the executions that the message fires.
+	Executions []string `json:"executions"`
+}
+
 // Problem An error, as RFC 9457 has it.
 type Problem struct {
 	// Code A stable word to switch on.
@@ -445,6 +454,12 @@ type Problem struct {
 
 	// Type Always about:blank; `code` tells errors apart.
 	Type string `json:"type"`
+}
+
+// PubSubTriggerConfig defines model for PubSubTriggerConfig.
+type PubSubTriggerConfig struct {
+	// Topic Glob: an exact name, a prefix with one trailing star, or *.
+	Topic string `json:"topic"`
 }
 
 // Replay defines model for Replay.
@@ -569,9 +584,15 @@ type ScriptVersionList struct {
 	NextCursor *string         `json:"next_cursor"`
 }
 
+// TopicMessage defines model for TopicMessage.
+type TopicMessage struct {
+	// Data Any JSON value.
+	Data JSONValue `json:"data"`
+}
+
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 	Config                TriggerConfig `json:"config"`
 	CreatedAt             time.Time     `json:"created_at"`
 	Enabled               bool          `json:"enabled"`
@@ -586,16 +607,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http or kv.
+	// Kind http, kv or pubsub.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -612,7 +633,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config An HTTPTriggerConfig or a KVTriggerConfig, as the kind says.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`
@@ -645,6 +666,9 @@ type Limit = int
 
 // ScriptName defines model for ScriptName.
 type ScriptName = string
+
+// Topic defines model for Topic.
+type Topic = string
 
 // TriggerID defines model for TriggerID.
 type TriggerID = string
@@ -834,6 +858,9 @@ type PutScriptJSONRequestBody = ScriptPut
 
 // InvokeScriptJSONRequestBody defines body for InvokeScript for application/json ContentType.
 type InvokeScriptJSONRequestBody = Invoke
+
+// PublishMessageJSONRequestBody defines body for PublishMessage for application/json ContentType.
+type PublishMessageJSONRequestBody = TopicMessage
 
 // CreateTriggerJSONRequestBody defines body for CreateTrigger for application/json ContentType.
 type CreateTriggerJSONRequestBody = TriggerCreate
@@ -1053,7 +1080,7 @@ type ClientInterface interface {
 
 	// CancelExecution Cancel an execution
 	//
-	// Asks a running execution to end. 409 `already_finished` when it is over, 409 `not_started` while it is queued.
+	// Takes a queued execution out of the queue, or asks a running one to end. 409 `already_finished` when it is over.
 	//
 	// Corresponds with POST /v1/apps/{app}/executions/{execution}/cancel (the `CancelExecution` operationId).
 	CancelExecution(ctx context.Context, app AppSlug, execution ExecutionID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1174,6 +1201,26 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate (the `ActivateScriptVersion` operationId).
 	ActivateScriptVersion(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PublishMessageWithBody Publish a message on a topic
+	//
+	// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+	// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+	PublishMessageWithBody(ctx context.Context, app AppSlug, topic Topic, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishMessage Publish a message on a topic
+	//
+	// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+	// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+	PublishMessage(ctx context.Context, app AppSlug, topic Topic, body PublishMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTriggers List the triggers of an app
 	//
 	// In the order of their making.
@@ -1236,7 +1283,7 @@ type ClientInterface interface {
 	// FireTriggerWithBody Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1246,7 +1293,7 @@ type ClientInterface interface {
 	// FireTrigger Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1559,7 +1606,7 @@ func (c *Client) GetExecution(ctx context.Context, app AppSlug, execution Execut
 
 // CancelExecution Cancel an execution
 //
-// Asks a running execution to end. 409 `already_finished` when it is over, 409 `not_started` while it is queued.
+// Takes a queued execution out of the queue, or asks a running one to end. 409 `already_finished` when it is over.
 //
 // Corresponds with POST /v1/apps/{app}/executions/{execution}/cancel (the `CancelExecution` operationId).
 func (c *Client) CancelExecution(ctx context.Context, app AppSlug, execution ExecutionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1830,6 +1877,46 @@ func (c *Client) ActivateScriptVersion(ctx context.Context, app AppSlug, script 
 	return c.Client.Do(req)
 }
 
+// PublishMessageWithBody Publish a message on a topic
+//
+// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+func (c *Client) PublishMessageWithBody(ctx context.Context, app AppSlug, topic Topic, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishMessageRequestWithBody(c.Server, app, topic, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishMessage Publish a message on a topic
+//
+// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+func (c *Client) PublishMessage(ctx context.Context, app AppSlug, topic Topic, body PublishMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishMessageRequest(c.Server, app, topic, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTriggers List the triggers of an app
 //
 // In the order of their making.
@@ -1962,7 +2049,7 @@ func (c *Client) PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerI
 // FireTriggerWithBody Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1982,7 +2069,7 @@ func (c *Client) FireTriggerWithBody(ctx context.Context, app AppSlug, trigger T
 // FireTrigger Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3566,6 +3653,60 @@ func NewActivateScriptVersionRequest(server string, app AppSlug, script ScriptNa
 	return req, nil
 }
 
+// NewPublishMessageRequest calls the generic PublishMessage builder with application/json body
+func NewPublishMessageRequest(server string, app AppSlug, topic Topic, body PublishMessageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPublishMessageRequestWithBody(server, app, topic, "application/json", bodyReader)
+}
+
+// NewPublishMessageRequestWithBody constructs an http.Request for the PublishMessage method, with any body, and a specified content type
+func NewPublishMessageRequestWithBody(server string, app AppSlug, topic Topic, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "topic", topic, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/topics/%s/messages", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListTriggersRequest constructs an http.Request for the ListTriggers method
 func NewListTriggersRequest(server string, app AppSlug, params *ListTriggersParams) (*http.Request, error) {
 	var err error
@@ -4101,7 +4242,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelExecutionWithResponse Cancel an execution
 	//
-	// Asks a running execution to end. 409 `already_finished` when it is over, 409 `not_started` while it is queued.
+	// Takes a queued execution out of the queue, or asks a running one to end. 409 `already_finished` when it is over.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4240,6 +4381,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate (the `ActivateScriptVersion` operationId).
 	ActivateScriptVersionWithResponse(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*ActivateScriptVersionResponse, error)
 
+	// PublishMessageWithBodyWithResponse Publish a message on a topic
+	//
+	// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+	// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+	PublishMessageWithBodyWithResponse(ctx context.Context, app AppSlug, topic Topic, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishMessageResponse, error)
+
+	// PublishMessageWithResponse Publish a message on a topic
+	//
+	// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+	// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+	PublishMessageWithResponse(ctx context.Context, app AppSlug, topic Topic, body PublishMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishMessageResponse, error)
+
 	// ListTriggersWithResponse List the triggers of an app
 	//
 	// In the order of their making.
@@ -4308,7 +4469,7 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithBodyWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4318,7 +4479,7 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6254,6 +6415,89 @@ func (r ActivateScriptVersionResponse) ContentType() string {
 	return ""
 }
 
+type PublishMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *MessageAccepted
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PublishMessageResponse) GetJSON202() *MessageAccepted {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PublishMessageResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PublishMessageResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PublishMessageResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PublishMessageResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PublishMessageResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PublishMessageResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PublishMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PublishMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PublishMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PublishMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListTriggersResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6976,7 +7220,7 @@ func (c *ClientWithResponses) GetExecutionWithResponse(ctx context.Context, app 
 
 // CancelExecutionWithResponse Cancel an execution
 //
-// Asks a running execution to end. 409 `already_finished` when it is over, 409 `not_started` while it is queued.
+// Takes a queued execution out of the queue, or asks a running one to end. 409 `already_finished` when it is over.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7205,6 +7449,38 @@ func (c *ClientWithResponses) ActivateScriptVersionWithResponse(ctx context.Cont
 	return ParseActivateScriptVersionResponse(rsp)
 }
 
+// PublishMessageWithBodyWithResponse Publish a message on a topic
+//
+// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+func (c *ClientWithResponses) PublishMessageWithBodyWithResponse(ctx context.Context, app AppSlug, topic Topic, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishMessageResponse, error) {
+	rsp, err := c.PublishMessageWithBody(ctx, app, topic, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishMessageResponse(rsp)
+}
+
+// PublishMessageWithResponse Publish a message on a topic
+//
+// Fires every enabled pubsub trigger whose glob matches the topic: one event (`picloud.topic.message`, its data is what is published), one execution a trigger. The
+// answer is given after the commit. Where nobody has subscribed, `executions` is empty and nothing is kept.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/topics/{topic}/messages (the `PublishMessage` operationId).
+func (c *ClientWithResponses) PublishMessageWithResponse(ctx context.Context, app AppSlug, topic Topic, body PublishMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishMessageResponse, error) {
+	rsp, err := c.PublishMessage(ctx, app, topic, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishMessageResponse(rsp)
+}
+
 // ListTriggersWithResponse List the triggers of an app
 //
 // In the order of their making.
@@ -7315,7 +7591,7 @@ func (c *ClientWithResponses) PatchTriggerWithResponse(ctx context.Context, app 
 // FireTriggerWithBodyWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7331,7 +7607,7 @@ func (c *ClientWithResponses) FireTriggerWithBodyWithResponse(ctx context.Contex
 // FireTriggerWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8919,6 +9195,74 @@ func ParseActivateScriptVersionResponse(rsp *http.Response) (*ActivateScriptVers
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePublishMessageResponse parses an HTTP response from a PublishMessageWithResponse call
+func ParsePublishMessageResponse(rsp *http.Response) (*PublishMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PublishMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest MessageAccepted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Unprocessable

@@ -7,8 +7,9 @@ type EffectType string
 
 // The types of effects.
 const (
-	EffectKVSet    EffectType = "kv.set"
-	EffectKVDelete EffectType = "kv.delete"
+	EffectKVSet        EffectType = "kv.set"
+	EffectKVDelete     EffectType = "kv.delete"
+	EffectTopicPublish EffectType = "topic.publish"
 )
 
 // Effect is one change that a run asked for. Effects are buffered during the run and committed in its order, in one transaction with the
@@ -17,7 +18,8 @@ type Effect struct {
 	Type       EffectType      `json:"type"`
 	Collection string          `json:"collection,omitempty"`
 	Key        string          `json:"key,omitempty"`
-	Value      json.RawMessage `json:"value,omitempty"`
+	Topic      string          `json:"topic,omitempty"`
+	Value      json.RawMessage `json:"value,omitempty"` // what is set, published or sent
 }
 
 // ReadSet is what a run read: the commit finds it unchanged, or the script is run again.

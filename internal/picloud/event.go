@@ -25,10 +25,11 @@ type Event struct {
 
 // The types of events.
 const (
-	TypeHTTPRequest = "picloud.http.request"
-	TypeKVCreated   = "picloud.kv.created"
-	TypeKVUpdated   = "picloud.kv.updated"
-	TypeKVDeleted   = "picloud.kv.deleted"
+	TypeHTTPRequest  = "picloud.http.request"
+	TypeKVCreated    = "picloud.kv.created"
+	TypeKVUpdated    = "picloud.kv.updated"
+	TypeKVDeleted    = "picloud.kv.deleted"
+	TypeTopicMessage = "picloud.topic.message"
 )
 
 // Origin is where a change comes from: who does it, and within which tree of executions.

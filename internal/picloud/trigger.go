@@ -11,12 +11,13 @@ type Kind string
 
 // The kinds of events. KindInvoke is a direct call of a script's endpoint or of its invoke address, without a trigger.
 const (
-	KindHTTP Kind = "http"
-	KindKV   Kind = "kv"
+	KindHTTP   Kind = "http"
+	KindKV     Kind = "kv"
+	KindPubSub Kind = "pubsub"
 )
 
 // Kinds are the kinds a trigger can be registered for.
-var Kinds = []Kind{KindHTTP, KindKV}
+var Kinds = []Kind{KindHTTP, KindKV, KindPubSub}
 
 // Trigger says which events of an app fire which script, and as whom.
 type Trigger struct {
@@ -26,9 +27,10 @@ type Trigger struct {
 	Kind                  Kind
 	Script                string // name of the script
 	Enabled               bool
-	HTTP                  *HTTPConfig  // set for KindHTTP
-	KV                    *KVConfig    // set for KindKV
-	Retry                 *RetryPolicy // nil = the instance's defaults
+	HTTP                  *HTTPConfig   // set for KindHTTP
+	KV                    *KVConfig     // set for KindKV
+	PubSub                *PubSubConfig // set for KindPubSub
+	Retry                 *RetryPolicy  // nil = the instance's defaults
 	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time

@@ -73,11 +73,11 @@ var errCommittedBefore = errors.New("committed before")
 // CommitExecution implements picloud.Journal: the commit point of an execution.
 func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud.Commit) (picloud.Committed, error) {
 	end := picloud.Committed{Status: c.Status, Error: c.Outcome.Failure}
-	var writes kvWrites
+	var todo effects
 	var reads picloud.ReadSet
 	if c.Status == picloud.StatusSucceeded {
 		end.Result = &c.Outcome.Result
-		writes, reads = kvWritesOf(c.Outcome.Effects), c.Outcome.Reads
+		todo, reads = effectsOf(c.Outcome.Effects), c.Outcome.Reads
 	} else {
 		c.Outcome.Effects = nil
 	}
@@ -85,16 +85,16 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	if err != nil {
 		return picloud.Committed{}, err
 	}
-	locks := writes.lock(f.AppID)
+	locks := todo.kv.lock(f.AppID)
 	locks.addReads(reads)
-	if len(locks.ids) == 0 { // one statement is a transaction of its own, in one round trip
+	if len(locks.ids) == 0 && todo.none() { // one statement is a transaction of its own, in one round trip
 		err := insertExecution(ctx, s.queries, f, params)
 		if errors.Is(err, errCommittedBefore) {
 			return s.committed(ctx, f.ExecutionID)
 		}
 		return end, err
 	}
-	var changes []sqlc.KVWriteManyRow
+	fired := false
 	err = s.inTx(ctx, func(q *sqlc.Queries) (err error) {
 		if err := insertExecution(ctx, q, f, params); err != nil {
 			return err
@@ -105,10 +105,7 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 		if err := checkReads(ctx, q, f.AppID, reads); err != nil {
 			return err
 		}
-		if len(writes.keys) == 0 {
-			return nil
-		}
-		changes, err = writes.write(ctx, q, f.AppID, f.App, originOf(f))
+		fired, err = todo.write(ctx, q, f)
 		return err
 	})
 	switch {
@@ -119,7 +116,9 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	case err != nil:
 		return picloud.Committed{}, err
 	}
-	s.notifyIfFired(changes)
+	if fired {
+		s.notifier.notify()
+	}
 	return end, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -82,8 +83,8 @@ func (s *Store) kvWriteOne(ctx context.Context, app picloud.App, collection, key
 	if violates(err, foreignKeyViolation, "") {
 		return nil, picloud.NotFoundError("app", app.Slug)
 	}
-	if err == nil {
-		s.notifyIfFired(rows)
+	if err == nil && anyFired(rows) {
+		s.notifier.notify()
 	}
 	return rows, err
 }
@@ -103,14 +104,9 @@ func checkPrecondition(ctx context.Context, q *sqlc.Queries, appID, collection, 
 	return nil
 }
 
-// notifyIfFired wakes the dispatchers when the changes fired anything. Call it after the commit.
-func (s *Store) notifyIfFired(rows []sqlc.KVWriteManyRow) {
-	for _, r := range rows {
-		if len(r.Executions) > 0 {
-			s.notifier.notify()
-			return
-		}
-	}
+// anyFired says whether the changes fired anything.
+func anyFired(rows []sqlc.KVWriteManyRow) bool {
+	return slices.ContainsFunc(rows, func(r sqlc.KVWriteManyRow) bool { return len(r.Executions) > 0 })
 }
 
 // kvWrites are the changes of one transaction, each key at most once: parallel slices, as the statement takes them.

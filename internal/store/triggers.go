@@ -52,24 +52,11 @@ func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, put func(*s
 			return fmt.Errorf("write trigger: %w", err)
 		}
 		id = row.ID
-		switch t.Kind {
-		case picloud.KindHTTP:
-			err = q.TriggerHTTPPut(ctx, sqlc.TriggerHTTPPutParams{
-				TriggerID: id, Methods: nonNilText(t.HTTP.Methods), Path: t.HTTP.Path, Mode: string(t.HTTP.Mode), Auth: t.HTTP.Auth,
-			})
-		case picloud.KindKV:
-			key := string(t.KV.Key)
-			if key == "" {
-				key = "*"
-			}
-			err = q.TriggerKVPut(ctx, id, string(t.KV.Collection), nonNilText(t.KV.Operations), key)
-		default:
-			return picloud.InvalidField("kind", "%q is no kind that this instance can fire", t.Kind)
-		}
-		if err != nil {
+		err = writeDetails(ctx, q, id, t)
+		if picloud.AsError(err) == nil && err != nil {
 			return fmt.Errorf("write details of trigger: %w", err)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return picloud.Trigger{}, err
@@ -147,19 +134,6 @@ func toTrigger(r sqlc.TriggerListRow) (picloud.Trigger, error) {
 		Enabled: r.Trigger.Enabled, Retry: retry, RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
 		CreatedAt: r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
 	}
-	switch t.Kind {
-	case picloud.KindHTTP:
-		t.HTTP = &picloud.HTTPConfig{Methods: r.HTTPMethods, Path: value(r.HTTPPath), Mode: picloud.HTTPMode(value(r.HTTPMode)), Auth: value(r.HTTPAuth)}
-	case picloud.KindKV:
-		t.KV = &picloud.KVConfig{Collection: picloud.Glob(value(r.KVCollection)), Operations: r.KVOperations, Key: picloud.Glob(value(r.KVKey))}
-	}
+	readDetails(&t, r)
 	return t, nil
-}
-
-// nonNilText gives the column of a list that may be empty but not NULL.
-func nonNilText(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }

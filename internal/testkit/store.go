@@ -74,9 +74,14 @@ func Script(t testing.TB, s *store.Store, app picloud.App, name string, sources 
 // KVTrigger makes a kv trigger, registered by "tester".
 func KVTrigger(t testing.TB, s *store.Store, app picloud.App, name, script string, config picloud.KVConfig, retry *picloud.RetryPolicy) picloud.Trigger {
 	t.Helper()
-	trigger, err := s.CreateTrigger(t.Context(), picloud.Trigger{
-		AppID: app.ID, Name: name, Kind: picloud.KindKV, Script: script, Enabled: true, KV: &config, Retry: retry, RegisteredByPrincipal: "tester",
-	})
+	return Trigger(t, s, app, picloud.Trigger{Name: name, Kind: picloud.KindKV, Script: script, KV: &config, Retry: retry})
+}
+
+// Trigger makes an enabled trigger of any kind, registered by "tester".
+func Trigger(t testing.TB, s *store.Store, app picloud.App, trigger picloud.Trigger) picloud.Trigger {
+	t.Helper()
+	trigger.AppID, trigger.Enabled, trigger.RegisteredByPrincipal = app.ID, true, "tester"
+	trigger, err := s.CreateTrigger(t.Context(), trigger)
 	require.NoError(t, err)
 	return trigger
 }

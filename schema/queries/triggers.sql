@@ -13,21 +13,25 @@ RETURNING t.*;
 -- name: TriggerGet :one
 SELECT sqlc.embed(t), s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
-       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
+       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
+       p.topic AS pubsub_topic
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
+LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 WHERE t.app_id = @app_id AND t.id = @id;
 
 -- name: TriggerList :many
 SELECT sqlc.embed(t), s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
-       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
+       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
+       p.topic AS pubsub_topic
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
+LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 WHERE t.app_id = @app_id
   AND (@kind::text = '' OR t.kind = @kind)
   AND (@script::text = '' OR s.name = @script)
@@ -45,6 +49,10 @@ ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUD
 -- name: TriggerKVPut :exec
 INSERT INTO kv_trigger_details (trigger_id, collection, operations, key) VALUES (@trigger_id, @collection, @operations, @key)
 ON CONFLICT (trigger_id) DO UPDATE SET collection = EXCLUDED.collection, operations = EXCLUDED.operations, key = EXCLUDED.key;
+
+-- name: TriggerPubSubPut :exec
+INSERT INTO pubsub_trigger_details (trigger_id, topic) VALUES (@trigger_id, @topic)
+ON CONFLICT (trigger_id) DO UPDATE SET topic = EXCLUDED.topic;
 
 -- name: TriggerMatchKV :many
 -- The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.

@@ -205,6 +205,11 @@ type Outbox struct {
 	CreatedAt   time.Time
 }
 
+type PubSubTriggerDetail struct {
+	TriggerID string
+	Topic     string
+}
+
 type Script struct {
 	ID            string
 	AppID         string

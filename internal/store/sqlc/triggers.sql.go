@@ -24,11 +24,13 @@ func (q *Queries) TriggerDelete(ctx context.Context, appID string, iD string) (i
 const TriggerGet = `-- name: TriggerGet :one
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
-       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
+       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
+       p.topic AS pubsub_topic
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
+LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 WHERE t.app_id = $1 AND t.id = $2
 `
 
@@ -42,6 +44,7 @@ type TriggerGetRow struct {
 	KVCollection *string
 	KVOperations []string
 	KVKey        *string
+	PubSubTopic  *string
 }
 
 func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (TriggerGetRow, error) {
@@ -66,6 +69,7 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.KVCollection,
 		&i.KVOperations,
 		&i.KVKey,
+		&i.PubSubTopic,
 	)
 	return i, err
 }
@@ -155,11 +159,13 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 const TriggerList = `-- name: TriggerList :many
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
-       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key
+       k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
+       p.topic AS pubsub_topic
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
+LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 WHERE t.app_id = $1
   AND ($2::text = '' OR t.kind = $2)
   AND ($3::text = '' OR s.name = $3)
@@ -187,6 +193,7 @@ type TriggerListRow struct {
 	KVCollection *string
 	KVOperations []string
 	KVKey        *string
+	PubSubTopic  *string
 }
 
 func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]TriggerListRow, error) {
@@ -224,6 +231,7 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.KVCollection,
 			&i.KVOperations,
 			&i.KVKey,
+			&i.PubSubTopic,
 		); err != nil {
 			return nil, err
 		}
@@ -267,6 +275,16 @@ func (q *Queries) TriggerMatchKV(ctx context.Context, appID string, collection s
 		return nil, err
 	}
 	return items, nil
+}
+
+const TriggerPubSubPut = `-- name: TriggerPubSubPut :exec
+INSERT INTO pubsub_trigger_details (trigger_id, topic) VALUES ($1, $2)
+ON CONFLICT (trigger_id) DO UPDATE SET topic = EXCLUDED.topic
+`
+
+func (q *Queries) TriggerPubSubPut(ctx context.Context, triggerID string, topic string) error {
+	_, err := q.db.Exec(ctx, TriggerPubSubPut, triggerID, topic)
+	return err
 }
 
 const TriggerUpdate = `-- name: TriggerUpdate :one

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// kindScenarios are the triggers of the kinds beside http and kv: what their configs may be.
+func kindScenarios() []scenario {
+	create := func(kind, name, config string) scenario {
+		return scenario{
+			name: kind + ": " + name, operation: "createTrigger", method: "POST", path: shop + "/triggers",
+			body: `{"name":"t","kind":"` + kind + `","script":"hello","config":` + config + `}`,
+		}
+	}
+	good := func(kind, name, config string, says ...string) scenario {
+		s := create(kind, name, config)
+		s.status, s.says = 201, says
+		return s
+	}
+	bad := func(kind, name, config, field string) scenario {
+		s := create(kind, name, config)
+		s.status, s.code, s.field = 422, "invalid", field
+		return s
+	}
+	return []scenario{
+		good("pubsub", "one topic", `{"topic":"orders.paid"}`, `"config":{"topic":"orders.paid"}`), good("pubsub", "all", `{"topic":"*"}`),
+		bad("pubsub", "no topic", `{}`, "config.topic"), bad("pubsub", "star inside", `{"topic":"a*b"}`, "config.topic"),
+		bad("pubsub", "empty", `{"topic":""}`, "config.topic"), bad("pubsub", "unknown field", `{"topic":"a","queue":"b"}`, "config.queue"),
+	}
+}
+
+func messageScenarios() []scenario {
+	publish := func(name, topic, body string, status int, code, field string) scenario {
+		return scenario{
+			name: name, operation: "publishMessage", method: "POST", path: shop + "/topics/" + topic + "/messages", body: body, status: status, code: code, field: field,
+		}
+	}
+	published := publish("stored", "orders%2Fpaid", `{"data": {"n": 12345678901234567890}}`, 202, "", "")
+	published.says = []string{`"event_id":"` + testID(78) + `"`, `"executions":["` + testID(77) + `"]`}
+	published.after = func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+		t.Helper()
+		require.Equal(t, "orders/paid", w.published[0].Topic)
+		require.Equal(t, `{"n": 12345678901234567890}`, string(w.published[0].Value), "the text as it was sent")
+		require.Equal(t, "admin", w.origins[0].Principal)
+		require.NotEmpty(t, w.origins[0].TraceParent)
+	}
+	return []scenario{
+		published, publish("null", "orders", `{"data":null}`, 202, "", ""),
+		publish("no data", "orders", `{}`, 422, "invalid", "data"), publish("star", "orders.*", `{"data":1}`, 422, "invalid", "topic"),
+		publish("control", "%01", `{"data":1}`, 422, "invalid", "topic"), publish("long", long(257), `{"data":1}`, 422, "invalid", "topic"),
+		publish("malformed", "orders", `{`, 400, "malformed_json", ""), publish("no body", "orders", ``, 400, "malformed_json", ""),
+		publish("too large", "orders", `{"data":"`+long(big)+`"}`, 413, "payload_too_large", ""),
+		publish("unknown field", "orders", `{"data":1,"delay":"1s"}`, 422, "invalid", "delay"),
+		{name: "no app", operation: "publishMessage", method: "POST", path: "/v1/apps/none/topics/t/messages", body: `{"data":1}`, status: 404, code: "app_not_found"},
+	}
+}
+
+// sampleOf is the scenario that a trigger of a kind is fired by hand with an event of the kind's own type.
+func sampleOf(kind picloud.Kind, eventType string, trigger picloud.Trigger) scenario {
+	trigger.ID, trigger.AppID, trigger.Name, trigger.Kind, trigger.Script, trigger.RegisteredByPrincipal = testID(3), "app-shop", "sample", kind, "hello", "someone"
+	return scenario{
+		name: string(kind), operation: "fireTrigger", method: "POST", path: shop + "/triggers/" + testID(3) + "/fire", body: `{"data":{"a":1}}`, status: 202,
+		before: func(w *world) { w.triggers = append(w.triggers, trigger) },
+		after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+			t.Helper()
+			require.Equal(t, eventType, w.events[0].Type)
+			require.Equal(t, string(kind)+" sample fired by hand", w.enqueued[0].What)
+			require.Equal(t, kind, w.enqueued[0].Kind)
+		},
+	}
+}
+
+func sampleScenarios() []scenario {
+	return []scenario{
+		sampleOf(picloud.KindPubSub, picloud.TypeTopicMessage, picloud.Trigger{PubSub: &picloud.PubSubConfig{Topic: "*"}}),
+	}
+}

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// effects are what a run asks for, as the statements of its commit take it.
+type effects struct {
+	kv        kvWrites
+	publishes publishes
+}
+
+func effectsOf(list []picloud.Effect) effects {
+	return effects{kv: kvWritesOf(list), publishes: publishesOf(list)}
+}
+
+// none says that there is nothing to write.
+func (e effects) none() bool { return len(e.kv.keys) == 0 && len(e.publishes.topics) == 0 }
+
+// write writes the effects of f's run and the outbox rows of the triggers that they match; fired says that there are some. The locks must be held.
+func (e effects) write(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (fired bool, err error) {
+	from := originOf(f)
+	if len(e.kv.keys) > 0 {
+		changes, err := e.kv.write(ctx, q, f.AppID, f.App, from)
+		if err != nil {
+			return false, err
+		}
+		fired = anyFired(changes)
+	}
+	executions, err := e.publishes.write(ctx, q, f.AppID, f.App, from)
+	return fired || len(executions) > 0, err
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// writeDetails writes the detail row of a trigger: what its kind alone has.
+func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Trigger) error {
+	switch t.Kind {
+	case picloud.KindHTTP:
+		return q.TriggerHTTPPut(ctx, sqlc.TriggerHTTPPutParams{
+			TriggerID: id, Methods: nonNilText(t.HTTP.Methods), Path: t.HTTP.Path, Mode: string(t.HTTP.Mode), Auth: t.HTTP.Auth,
+		})
+	case picloud.KindKV:
+		return q.TriggerKVPut(ctx, id, string(t.KV.Collection), nonNilText(t.KV.Operations), all(t.KV.Key))
+	case picloud.KindPubSub:
+		return q.TriggerPubSubPut(ctx, id, string(t.PubSub.Topic))
+	default:
+		return picloud.InvalidField("kind", "%q is no kind that this instance can fire", t.Kind)
+	}
+}
+
+// readDetails sets what the kind of t alone has.
+func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
+	switch t.Kind {
+	case picloud.KindHTTP:
+		t.HTTP = &picloud.HTTPConfig{Methods: r.HTTPMethods, Path: value(r.HTTPPath), Mode: picloud.HTTPMode(value(r.HTTPMode)), Auth: value(r.HTTPAuth)}
+	case picloud.KindKV:
+		t.KV = &picloud.KVConfig{Collection: picloud.Glob(value(r.KVCollection)), Operations: r.KVOperations, Key: picloud.Glob(value(r.KVKey))}
+	case picloud.KindPubSub:
+		t.PubSub = &picloud.PubSubConfig{Topic: picloud.Glob(value(r.PubSubTopic))}
+	}
+}
+
+// all gives the column of a glob that may be left out: then it covers everything.
+func all(g picloud.Glob) string {
+	if g == "" {
+		return "*"
+	}
+	return string(g)
+}
+
+// nonNilText gives the column of a list that may be empty but not NULL.
+func nonNilText(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
