@@ -1,6 +1,7 @@
 package picloud
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -59,7 +60,7 @@ func parseFetchRule(entry string) (FetchRule, error) {
 	} else if len(rest) <= 253 && hostForm.MatchString(rest) {
 		return FetchRule{Host: rest, Port: port}, nil
 	}
-	return FetchRule{}, fmt.Errorf("give a host name, *.suffix, an address or a CIDR, each with or without :port")
+	return FetchRule{}, errors.New("give a host name, *.suffix, an address or a CIDR, each with or without :port")
 }
 
 // cutPort cuts ":port" off an entry. An IPv6 address that has a port stands in brackets.
@@ -70,7 +71,7 @@ func cutPort(entry string) (name string, port uint16, err error) {
 	case strings.HasPrefix(entry, "["):
 		end := strings.IndexByte(entry, ']')
 		if end < 0 || end+1 < len(entry) && at != end+1 {
-			return "", 0, fmt.Errorf("a bracket is open")
+			return "", 0, errors.New("a bracket is open")
 		}
 		name = entry[1:end]
 		if end+1 == len(entry) {
