@@ -17,6 +17,9 @@ type Run struct {
 	Event       Event
 	Attempt     int
 	DryRun      bool
+	FetchAllow  []string  // the app's allow-list, see ParseFetchRules; empty = every public host
+	Time        time.Time // where the run's clock begins; zero = now
+	Seed        int64     // of Math.random: the same seed gives the same numbers
 }
 
 // Outcome is what came of a run. Failure is set when the script failed; then Result and Effects mean nothing.

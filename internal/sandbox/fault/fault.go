@@ -39,6 +39,14 @@ func HostCalls(l picloud.Limits) *picloud.ScriptError {
 	return failure(picloud.ReasonResourceLimit, "HostCallLimitExceeded", "the run makes more than %d calls to the host", l.HostCalls)
 }
 
+// MaxFetches is how many requests one run may make. Redirects do not count.
+const MaxFetches = 100
+
+// Fetches is the failure of a run that fetches too often.
+func Fetches() *picloud.ScriptError {
+	return failure(picloud.ReasonResourceLimit, "FetchLimitExceeded", "the run fetches more than %d times", MaxFetches)
+}
+
 // Effects is the failure of a run with too many effects.
 func Effects(l picloud.Limits) *picloud.ScriptError {
 	return failure(picloud.ReasonResourceLimit, "EffectLimitExceeded", "the run has more than %d effects", l.Effects)

@@ -30,6 +30,8 @@ type Run struct {
 	Depth       int             `json:"depth"`
 	RootID      string          `json:"root"`
 	ParentID    string          `json:"parent,omitempty"`
+	Time        time.Time       `json:"time"` // where the run's clock begins
+	Seed        int64           `json:"seed"` // of Math.random
 	Limits      picloud.Limits  `json:"limits"`
 	Event       json.RawMessage `json:"event"` // the envelope, without data
 	DataSize    int             `json:"data_size"`
@@ -54,6 +56,7 @@ const (
 // Call is one call of a script to the server.
 type Call struct {
 	Op         string `json:"op"`
+	Fetch      *Fetch `json:"h,omitempty"` // fetch, fetch.abort
 	Collection string `json:"c,omitempty"`
 	Key        string `json:"k,omitempty"`
 	Prefix     string `json:"p,omitempty"`
@@ -63,11 +66,14 @@ type Call struct {
 
 // Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.
 type Reply struct {
-	ErrorType string  `json:"t,omitempty"`
-	Error     string  `json:"e,omitempty"`
-	Found     bool    `json:"f,omitempty"` // get: there is a value, the body; delete: the key was there
-	Items     []Entry `json:"i,omitempty"` // list: their values are the body
-	Next      string  `json:"n,omitempty"` // list: the cursor of the next page
+	// Elapsed is the time from the run's start to this reply, in microseconds: the run's clock goes on to it.
+	Elapsed   int64    `json:"at,omitempty"`
+	Fetched   *Fetched `json:"h,omitempty"` // fetch
+	ErrorType string   `json:"t,omitempty"`
+	Error     string   `json:"e,omitempty"`
+	Found     bool     `json:"f,omitempty"` // get: there is a value, the body; delete: the key was there
+	Items     []Entry  `json:"i,omitempty"` // list: their values are the body
+	Next      string   `json:"n,omitempty"` // list: the cursor of the next page
 }
 
 // Entry is one item of a list; Size is the length of its value in the body.
