@@ -85,7 +85,8 @@ type logs struct {
 	over  bool
 }
 
-func (l *logs) add(f frame.Frame, started time.Time) error {
+// add takes one line of a run whose clock began at a time and that has taken so long: a line is of no other time.
+func (l *logs) add(f frame.Frame, began time.Time, elapsed time.Duration) error {
 	var head frame.Log
 	if err := frame.Decode(f, &head); err != nil {
 		return nonsense("%v", err)
@@ -100,11 +101,11 @@ func (l *logs) add(f frame.Frame, started time.Time) error {
 	l.over = head.Cut
 	l.left -= len(text) + frame.LogLineCost
 	at := time.UnixMicro(head.Time)
-	if now := time.Now(); at.After(now) {
+	if now := began.Add(elapsed); at.After(now) {
 		at = now
 	}
-	if at.Before(started) {
-		at = started
+	if at.Before(began) {
+		at = began
 	}
 	l.lines = append(l.lines, picloud.LogLine{Time: at.UTC(), Level: head.Level, Message: strings.ToValidUTF8(text, "�")})
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/egress"
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
@@ -43,7 +44,9 @@ type Options struct {
 	KV picloud.KVReader
 	// Ceiling bounds the limits of every run; zero fields are those of picloud.DefaultLimits.
 	Ceiling picloud.Limits
-	Log     logrus.FieldLogger
+	// Egress says where ctx.fetch may connect; nil = the public Internet only.
+	Egress *egress.Guard
+	Log    logrus.FieldLogger
 }
 
 // Pool implements picloud.Sandbox and picloud.Compiler.
@@ -69,6 +72,9 @@ type Pool struct {
 func New(o Options) (*Pool, error) {
 	if len(o.Command) == 0 || o.Size < 1 || o.KV == nil || o.Log == nil {
 		return nil, errors.New("make sandbox: Command, Size, KV and Log are needed")
+	}
+	if o.Egress == nil {
+		o.Egress = &egress.Guard{}
 	}
 	o.Ceiling = within(o.Ceiling, picloud.DefaultLimits, picloud.Limits{})
 	folder, err := os.MkdirTemp("", "picloud-sandbox-")

@@ -10,6 +10,7 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox/fault"
 	"github.com/picloud/picloud/internal/sandbox/frame"
+	"github.com/picloud/picloud/internal/sandbox/host"
 )
 
 // wallGrace is how long after its wall limit a child may still report the end itself.
@@ -20,6 +21,13 @@ func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error
 	limits := within(run.Limits, picloud.DefaultLimits, p.options.Ceiling)
 	if n := len(run.Event.Data); n > limits.PayloadBytes {
 		return picloud.Outcome{Failure: fault.Payload("the event's data", n, limits)}, nil
+	}
+	if run.Time.IsZero() {
+		run.Time = time.Now()
+	}
+	fetch, err := host.NewFetch(host.FetchOptions{Guard: p.options.Egress, Limits: limits, Run: run})
+	if err != nil {
+		return picloud.Outcome{}, err
 	}
 	head, data, err := runHead(run, limits)
 	if err != nil {
@@ -35,7 +43,7 @@ func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error
 	if err != nil {
 		return picloud.Outcome{}, fmt.Errorf("wait for sandbox child: %w", err)
 	}
-	s := newSession(ctx, c, limits, p.options.KV, run)
+	s := newSession(ctx, c, limits, p.options.KV, fetch, run)
 	out, fit, err := s.run(head, data)
 	if fit {
 		p.release(c)
@@ -59,7 +67,7 @@ func runHead(run picloud.Run, limits picloud.Limits) (frame.Run, []byte, error) 
 	}
 	return frame.Run{
 		ExecutionID: run.ExecutionID, App: run.App, Script: run.Script, Version: run.Version, Attempt: run.Attempt, DryRun: run.DryRun,
-		Depth: run.Event.Depth, RootID: run.Event.RootID, ParentID: run.Event.ParentID, Limits: limits,
+		Depth: run.Event.Depth, RootID: run.Event.RootID, ParentID: run.Event.ParentID, Limits: limits, Time: run.Time, Seed: run.Seed,
 		Event: event, DataSize: len(run.Event.Data), Program: frame.Program{SHA256: run.Program.SHA256},
 	}, run.Event.Data, nil
 }

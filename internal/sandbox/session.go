@@ -27,7 +27,9 @@ type session struct {
 	code   picloud.Program
 	script string
 	kv     *host.KV
+	fetch  *host.Fetch
 	table  host.Table
+	clock  time.Time // where the run's clock begins
 
 	ctx     context.Context //nolint:containedctx // of the host calls: ends with the run, which the session is
 	cancel  context.CancelFunc
@@ -42,14 +44,15 @@ type session struct {
 	end error // the first fault that ends the run from here
 }
 
-func newSession(ctx context.Context, c *process, limits picloud.Limits, kv picloud.KVReader, run picloud.Run) *session {
+func newSession(ctx context.Context, c *process, limits picloud.Limits, kv picloud.KVReader, fetch *host.Fetch, run picloud.Run) *session {
 	s := &session{
 		child: c, limits: limits, code: run.Program, script: run.Script, kv: host.NewKV(kv, run.AppID, limits), table: host.Table{},
-		outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
+		fetch: fetch, clock: run.Time, outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.kv.Register(s.table)
 	s.replies.child = c
+	s.fetch.Register(s.table)
 	return s
 }
 
@@ -68,6 +71,7 @@ func (s *session) stop(why error) {
 
 // run serves the run to its end. fit says that the child can serve on.
 func (s *session) run(head frame.Run, data []byte) (out picloud.Outcome, fit bool, err error) {
+	defer s.fetch.Close()
 	defer s.cancel()
 	s.started = time.Now()
 	stopCancel := context.AfterFunc(s.outer, func() { s.stop(context.Cause(s.outer)) })
@@ -162,7 +166,7 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 		case frame.KindCall:
 			err = s.call(f)
 		case frame.KindLog:
-			err = s.logs.add(f, s.started)
+			err = s.logs.add(f, s.clock, time.Since(s.started))
 		case frame.KindNeed:
 			program := frame.Program{SHA256: s.code.SHA256, CodeSize: len(s.code.Code), MapSize: len(s.code.SourceMap)}
 			err = s.replies.put(frame.New(frame.KindProgram, 0, program, append(append([]byte(nil), s.code.Code...), s.code.SourceMap...)))
@@ -221,6 +225,8 @@ func (s *session) call(f frame.Frame) error {
 	return nil
 }
 
+// reply answers a call. The run's clock goes on to the time of the reply.
 func (s *session) reply(id uint32, a host.Answer) error {
+	a.Head.Elapsed = time.Since(s.started).Microseconds()
 	return s.replies.put(frame.New(frame.KindReply, id, a.Head, a.Body))
 }
