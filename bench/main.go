@@ -7,32 +7,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
-	"strconv"
 
 	"github.com/picloud/picloud/internal/testkit"
 )
-
-// measure is one line of the table: a rate in things a second, measured once a round.
-type measure struct {
-	name  string
-	floor string // the measure that it is a ratio of; "" = it is a floor itself
-	run   func(ctx context.Context) (perSecond float64, err error)
-	rates []float64
-}
-
-// report is the JSON form of a run: medians over the rounds.
-type report struct {
-	Rounds  int                `json:"rounds"`
-	Firings int                `json:"firings"`
-	Rates   map[string]float64 `json:"per_second"`
-	Ratios  map[string]float64 `json:"ratio_to_floor"`
-}
 
 func main() {
 	binary := flag.String("binary", "bin/picloud", "the program to measure")
@@ -73,60 +54,22 @@ func run(ctx context.Context, binary string, rounds, firings int) (err error) {
 	if err != nil {
 		return err
 	}
+	everything := []int{up.PID, os.Getpid()}
 	measures := []*measure{
-		{name: "floor, 32 at a time", run: func(ctx context.Context) (float64, error) { return floor.rate(ctx, firings/2, 32) }},
-		{name: "kv-triggered firings", floor: "floor, 32 at a time", run: func(ctx context.Context) (float64, error) { return load.firings(ctx, firings) }},
-		{name: "floor, 1 at a time", run: func(ctx context.Context) (float64, error) { return floor.rate(ctx, 150, 1) }},
-		{name: "sync http, 1 caller", floor: "floor, 1 at a time", run: func(ctx context.Context) (float64, error) { return load.calls(ctx, 150, 1) }},
-		{name: "floor, 16 at a time", run: func(ctx context.Context) (float64, error) { return floor.rate(ctx, firings/4, 16) }},
-		{name: "sync http, 16 callers", floor: "floor, 16 at a time", run: func(ctx context.Context) (float64, error) { return load.calls(ctx, firings/4, 16) }},
+		{name: floor32, count: firings / 2, run: func(ctx context.Context, n int) (float64, error) { return floor.rate(ctx, n, 32) }},
+		{name: "kv-triggered firings", floor: floor32, count: firings, run: load.firings},
+		{name: floor1, count: 150, run: func(ctx context.Context, n int) (float64, error) { return floor.rate(ctx, n, 1) }},
+		{name: "sync http, 1 caller", floor: floor1, count: 150, run: func(ctx context.Context, n int) (float64, error) { return load.calls(ctx, n, 1) }},
+		{name: floor16, count: firings / 4, run: func(ctx context.Context, n int) (float64, error) { return floor.rate(ctx, n, 16) }},
+		{name: "sync http, 16 callers", floor: floor16, count: firings / 4, run: func(ctx context.Context, n int) (float64, error) { return load.calls(ctx, n, 16) }},
 	}
 	for round := range rounds + 1 { // the first one warms up and is not counted
 		for _, m := range measures {
-			rate, err := m.run(ctx)
-			if err != nil {
+			if err := m.once(ctx, everything, round > 0); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
-			if round > 0 {
-				m.rates = append(m.rates, rate)
-			}
-			fmt.Fprintf(os.Stderr, "round %d of %d: %-22s %7.1f/s\n", round, rounds, m.name, rate)
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round, rounds, m)
 		}
 	}
-	return show(measures, rounds, firings)
-}
-
-func show(measures []*measure, rounds, firings int) error {
-	r := report{Rounds: rounds, Firings: firings, Rates: map[string]float64{}, Ratios: map[string]float64{}}
-	for _, m := range measures {
-		r.Rates[m.name] = median(m.rates)
-	}
-	fmt.Fprintf(os.Stdout, "%-22s %10s %14s\n", "median of "+strconv.Itoa(rounds), "per second", "of its floor")
-	for _, m := range measures {
-		ratio := ""
-		if m.floor != "" {
-			// The ratio of each round's pair, then the median: what the machine does between rounds does not count.
-			pairs := make([]float64, rounds)
-			floor := measures[slices.IndexFunc(measures, func(f *measure) bool { return f.name == m.floor })]
-			for i := range pairs {
-				pairs[i] = m.rates[i] / floor.rates[i]
-			}
-			r.Ratios[m.name] = median(pairs)
-			ratio = fmt.Sprintf("%.2f", r.Ratios[m.name])
-		}
-		fmt.Fprintf(os.Stdout, "%-22s %10.1f %14s\n", m.name, r.Rates[m.name], ratio)
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
-		return fmt.Errorf("print report: %w", err)
-	}
-	return nil
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	if n%2 == 1 {
-		return sorted[n/2]
-	}
-	return (sorted[n/2-1] + sorted[n/2]) / 2
+	return show(os.Stdout, measures, rounds, firings)
 }
