@@ -185,6 +185,18 @@ type DeadLetterList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
+type DeadLetterTriggerConfig struct {
+	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired.
+	Reasons []string `json:"reasons,omitempty"`
+
+	// Script Glob on the name of the script that failed.
+	Script *string `json:"script,omitempty"`
+
+	// Trigger Glob on the name of the trigger that fired it.
+	Trigger *string `json:"trigger,omitempty"`
+}
+
 // Effect A change that the execution committed.
 type Effect struct {
 	Collection *string `json:"collection,omitempty"`
@@ -590,7 +602,7 @@ type TopicMessage struct {
 
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 	Config                TriggerConfig `json:"config"`
 	CreatedAt             time.Time     `json:"created_at"`
 	Enabled               bool          `json:"enabled"`
@@ -605,16 +617,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http, kv or pubsub.
+	// Kind http, kv, pubsub or dead_letter.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -631,7 +643,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`

@@ -31,6 +31,10 @@ func kindScenarios() []scenario {
 		good("pubsub", "one topic", `{"topic":"orders.paid"}`, `"config":{"topic":"orders.paid"}`), good("pubsub", "all", `{"topic":"*"}`),
 		bad("pubsub", "no topic", `{}`, "config.topic"), bad("pubsub", "star inside", `{"topic":"a*b"}`, "config.topic"),
 		bad("pubsub", "empty", `{"topic":""}`, "config.topic"), bad("pubsub", "unknown field", `{"topic":"a","queue":"b"}`, "config.queue"),
+		good("dead_letter", "all", `{}`), good("dead_letter", "some", `{"script":"ful*","trigger":"on-order","reasons":["timeout","timeout"]}`,
+			`"config":{"reasons":["timeout"],"script":"ful*","trigger":"on-order"}`),
+		bad("dead_letter", "script", `{"script":"a*b"}`, "config.script"), bad("dead_letter", "trigger", `{"trigger":"*a"}`, "config.trigger"),
+		bad("dead_letter", "reason", `{"reasons":["bad luck"]}`, "config.reasons"), bad("dead_letter", "unknown field", `{"kind":"kv"}`, "config.kind"),
 	}
 }
 
@@ -78,5 +82,6 @@ func sampleOf(kind picloud.Kind, eventType string, trigger picloud.Trigger) scen
 func sampleScenarios() []scenario {
 	return []scenario{
 		sampleOf(picloud.KindPubSub, picloud.TypeTopicMessage, picloud.Trigger{PubSub: &picloud.PubSubConfig{Topic: "*"}}),
+		sampleOf(picloud.KindDeadLetter, picloud.TypeDeadLetterCreated, picloud.Trigger{DeadLetter: &picloud.DeadLetterConfig{}}),
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // laterKinds are kinds that the contract has and this version does not.
-var laterKinds = []string{"cron", "queue", "email", "dead_letter"}
+var laterKinds = []string{"cron", "queue", "email"}
 
 // checkKind says whether triggers can be registered for kind.
 func checkKind(kind picloud.Kind) error {
@@ -60,6 +60,16 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 		}
 		t.PubSub = &picloud.PubSubConfig{Topic: picloud.Glob(c.Topic)}
 		return t.PubSub.Check()
+	case picloud.KindDeadLetter:
+		var c DeadLetterTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		t.DeadLetter = &picloud.DeadLetterConfig{
+			Script: picloud.Glob(deref(c.Script)), Trigger: picloud.Glob(deref(c.Trigger)),
+			Reasons: convert(distinct(c.Reasons), func(r string) picloud.Reason { return picloud.Reason(r) }),
+		}
+		return t.DeadLetter.Check()
 	default:
 		return checkKind(t.Kind)
 	}
@@ -125,6 +135,11 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 		config = KVTriggerConfig{Collection: string(t.KV.Collection), Operations: t.KV.Operations, Key: orNil(string(t.KV.Key))}
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
+	case t.DeadLetter != nil:
+		c := t.DeadLetter
+		config = DeadLetterTriggerConfig{
+			Script: orNil(string(c.Script)), Trigger: orNil(string(c.Trigger)), Reasons: convert(c.Reasons, func(r picloud.Reason) string { return string(r) }),
+		}
 	default:
 		config = struct{}{}
 	}

@@ -161,6 +161,7 @@ func (s *server) DeleteTrigger(ctx context.Context, request DeleteTriggerRequest
 // sampleTypes are the types of events that triggers are fired with by hand.
 var sampleTypes = map[picloud.Kind]string{
 	picloud.KindHTTP: picloud.TypeHTTPRequest, picloud.KindKV: picloud.TypeKVUpdated, picloud.KindPubSub: picloud.TypeTopicMessage,
+	picloud.KindDeadLetter: picloud.TypeDeadLetterCreated,
 }
 
 // FireTrigger implements StrictServerInterface.

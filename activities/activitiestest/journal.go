@@ -110,6 +110,10 @@ func (j *Journal) BuryExecution(_ context.Context, f picloud.Firing, e picloud.S
 	if end, ok := j.ends[f.ExecutionID]; ok && end.Status != picloud.StatusDeadLettered {
 		return "", nil
 	}
+	if f.Kind == picloud.KindDeadLetter {
+		put(&j.ends, f.ExecutionID, picloud.Committed{Status: picloud.StatusFailed, Error: &e})
+		return "", nil
+	}
 	put(&j.ends, f.ExecutionID, picloud.Committed{Status: picloud.StatusDeadLettered, Error: &e})
 	put(&j.letters, f.ExecutionID, Letter{Firing: f, Error: e, Attempts: attempts, StartedAt: startedAt})
 	return "letter-" + f.ExecutionID, nil

@@ -187,6 +187,18 @@ type DeadLetterList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
+type DeadLetterTriggerConfig struct {
+	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired.
+	Reasons []string `json:"reasons,omitempty"`
+
+	// Script Glob on the name of the script that failed.
+	Script *string `json:"script,omitempty"`
+
+	// Trigger Glob on the name of the trigger that fired it.
+	Trigger *string `json:"trigger,omitempty"`
+}
+
 // Effect A change that the execution committed.
 type Effect struct {
 	Collection *string `json:"collection,omitempty"`
@@ -592,7 +604,7 @@ type TopicMessage struct {
 
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 	Config                TriggerConfig `json:"config"`
 	CreatedAt             time.Time     `json:"created_at"`
 	Enabled               bool          `json:"enabled"`
@@ -607,16 +619,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http, kv or pubsub.
+	// Kind http, kv, pubsub or dead_letter.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -633,7 +645,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`
@@ -1283,7 +1295,7 @@ type ClientInterface interface {
 	// FireTriggerWithBody Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1293,7 +1305,7 @@ type ClientInterface interface {
 	// FireTrigger Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2049,7 +2061,7 @@ func (c *Client) PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerI
 // FireTriggerWithBody Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2069,7 +2081,7 @@ func (c *Client) FireTriggerWithBody(ctx context.Context, app AppSlug, trigger T
 // FireTrigger Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4469,7 +4481,7 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithBodyWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4479,7 +4491,7 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7591,7 +7603,7 @@ func (c *ClientWithResponses) PatchTriggerWithResponse(ctx context.Context, app 
 // FireTriggerWithBodyWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7607,7 +7619,7 @@ func (c *ClientWithResponses) FireTriggerWithBodyWithResponse(ctx context.Contex
 // FireTriggerWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

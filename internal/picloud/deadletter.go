@@ -2,6 +2,8 @@ package picloud
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -42,6 +44,40 @@ type DeadLetter struct {
 	Note              string
 	ReplayExecutionID string
 	CreatedAt         time.Time
+}
+
+// DeadLetterConfig is the config of a dead_letter trigger: the letters that its script handles.
+type DeadLetterConfig struct {
+	Script  Glob     `json:"script,omitempty"`  // the script that failed; "" = all
+	Trigger Glob     `json:"trigger,omitempty"` // the trigger that fired it, by name; "" = all, and direct calls too
+	Reasons []Reason `json:"reasons,omitempty"` // empty = all
+}
+
+// Check says what is wrong with the config; fields are named "config.<field>".
+func (c DeadLetterConfig) Check() error {
+	for field, g := range map[string]Glob{"config.script": c.Script, "config.trigger": c.Trigger} {
+		if g == "" {
+			continue
+		}
+		if err := CheckGlob(field, string(g)); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.Reasons {
+		if !slices.Contains(Reasons, r) {
+			return InvalidField("config.reasons", "%q is no reason: there are %s", string(r[:min(len(r), 50)]), strings.Join(words(Reasons), ", "))
+		}
+	}
+	return nil
+}
+
+// words gives the texts of a list of names.
+func words[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, w := range list {
+		out[i] = string(w)
+	}
+	return out
 }
 
 // DeadLetterFilter narrows a list of dead letters; zero fields = any.

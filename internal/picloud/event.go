@@ -25,11 +25,12 @@ type Event struct {
 
 // The types of events.
 const (
-	TypeHTTPRequest  = "picloud.http.request"
-	TypeKVCreated    = "picloud.kv.created"
-	TypeKVUpdated    = "picloud.kv.updated"
-	TypeKVDeleted    = "picloud.kv.deleted"
-	TypeTopicMessage = "picloud.topic.message"
+	TypeHTTPRequest       = "picloud.http.request"
+	TypeKVCreated         = "picloud.kv.created"
+	TypeKVUpdated         = "picloud.kv.updated"
+	TypeKVDeleted         = "picloud.kv.deleted"
+	TypeTopicMessage      = "picloud.topic.message"
+	TypeDeadLetterCreated = "picloud.dead_letter.created"
 )
 
 // Origin is where a change comes from: who does it, and within which tree of executions.

@@ -22,6 +22,11 @@ const (
 	ReasonExpired        Reason = "expired"         // maximum_duration is over
 )
 
+// Reasons are all of them.
+var Reasons = []Reason{
+	ReasonScriptError, ReasonTimeout, ReasonResourceLimit, ReasonDepthExceeded, ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired,
+}
+
 // ScriptError is a fault of the script, not of the platform: what the user's code threw, or the limit that it hit. Its JSON form is what
 // tables and histories keep.
 type ScriptError struct {

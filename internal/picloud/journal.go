@@ -47,7 +47,8 @@ type Journal interface {
 	// RecordAttempt keeps a failed attempt.
 	RecordAttempt(ctx context.Context, f Firing, a Attempt) error
 	// BuryExecution ends an exhausted or refused execution: its row with StatusDeadLettered and its dead letter, in one transaction; gives the letter's id.
-	// "" when there is no letter: the execution had ended otherwise, or its app is gone.
+	// In the same transaction the letter fires the dead_letter triggers that it matches. "" when there is no letter: the execution had ended otherwise, its app is
+	// gone, or it is itself a handler of dead letters (KindDeadLetter), which ends with StatusFailed and tells the letter that it handles.
 	BuryExecution(ctx context.Context, f Firing, e ScriptError, attempts int, startedAt time.Time) (deadLetterID string, err error)
 	// CancelExecution ends a canceled execution: its row with StatusCanceled.
 	CancelExecution(ctx context.Context, f Firing, startedAt time.Time) error

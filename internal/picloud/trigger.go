@@ -11,13 +11,14 @@ type Kind string
 
 // The kinds of events. KindInvoke is a direct call of a script's endpoint or of its invoke address, without a trigger.
 const (
-	KindHTTP   Kind = "http"
-	KindKV     Kind = "kv"
-	KindPubSub Kind = "pubsub"
+	KindHTTP       Kind = "http"
+	KindKV         Kind = "kv"
+	KindPubSub     Kind = "pubsub"
+	KindDeadLetter Kind = "dead_letter"
 )
 
 // Kinds are the kinds a trigger can be registered for.
-var Kinds = []Kind{KindHTTP, KindKV, KindPubSub}
+var Kinds = []Kind{KindHTTP, KindKV, KindPubSub, KindDeadLetter}
 
 // Trigger says which events of an app fire which script, and as whom.
 type Trigger struct {
@@ -27,10 +28,11 @@ type Trigger struct {
 	Kind                  Kind
 	Script                string // name of the script
 	Enabled               bool
-	HTTP                  *HTTPConfig   // set for KindHTTP
-	KV                    *KVConfig     // set for KindKV
-	PubSub                *PubSubConfig // set for KindPubSub
-	Retry                 *RetryPolicy  // nil = the instance's defaults
+	HTTP                  *HTTPConfig       // set for KindHTTP
+	KV                    *KVConfig         // set for KindKV
+	PubSub                *PubSubConfig     // set for KindPubSub
+	DeadLetter            *DeadLetterConfig // set for KindDeadLetter
+	Retry                 *RetryPolicy      // nil = the instance's defaults
 	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time

@@ -68,7 +68,7 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 		if err != nil {
 			return err
 		}
-		if letter.Resolution != picloud.Unresolved && (letter.Resolution != picloud.Replayed || !r.Again) {
+		if letter.Resolution != picloud.Unresolved && !r.Again {
 			return alreadyResolved(letter)
 		}
 		f, e, err := replayOf(ctx, q, letter, r, executionID)

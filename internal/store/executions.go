@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,18 +98,21 @@ func (s *Store) CancelQueued(ctx context.Context, appID, id string) (picloud.Exe
 		if err != nil {
 			return fmt.Errorf("take outbox row: %w", err)
 		}
-		params, err := executionRow(picloud.Firing{
+		f := picloud.Firing{
 			ExecutionID: id, AppID: appID, Script: row.Script, Version: int(row.PresentVersion), TriggerID: value(row.TriggerID), Trigger: row.Trigger,
 			Kind: picloud.Kind(row.Kind), EventID: row.EventID, RootID: row.RootID, ParentID: value(row.ParentID), Depth: int(row.Depth),
-			ReplayOf: value(row.ReplayOf), Principal: row.Principal, QueuedAt: row.CreatedAt,
-		}, picloud.Committed{Status: picloud.StatusCanceled}, picloud.Outcome{}, 0, row.CreatedAt)
+			ReplayOf: value(row.ReplayOf), Handles: value(row.Handles), Principal: row.Principal, QueuedAt: row.CreatedAt,
+		}
+		params, err := executionRow(f, picloud.Committed{Status: picloud.StatusCanceled}, picloud.Outcome{}, 0, row.CreatedAt)
 		if err != nil {
 			return err
 		}
-		if _, err := q.ExecutionInsert(ctx, params); err != nil { // 0 rows: it has ended already
-			return fmt.Errorf("insert execution: %w", err)
+		if err := insertExecution(ctx, q, f, params); errors.Is(err, errCommittedBefore) { // it has ended already: only its row is to go
+			return nil
+		} else if err != nil {
+			return err
 		}
-		return nil
+		return tellLetter(ctx, q, f, false)
 	})
 	if err != nil {
 		return picloud.Execution{}, err

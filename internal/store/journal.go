@@ -87,7 +87,7 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	}
 	locks := todo.kv.lock(f.AppID)
 	locks.addReads(reads)
-	if len(locks.ids) == 0 && todo.none() { // one statement is a transaction of its own, in one round trip
+	if len(locks.ids) == 0 && todo.none() && f.Handles == "" { // one statement is a transaction of its own, in one round trip
 		err := insertExecution(ctx, s.queries, f, params)
 		if errors.Is(err, errCommittedBefore) {
 			return s.committed(ctx, f.ExecutionID)
@@ -103,6 +103,9 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 			return err
 		}
 		if err := checkReads(ctx, q, f.AppID, reads); err != nil {
+			return err
+		}
+		if err := tellLetter(ctx, q, f, end.Status == picloud.StatusSucceeded); err != nil {
 			return err
 		}
 		fired, err = todo.write(ctx, q, f)
@@ -156,69 +159,22 @@ func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.A
 	return nil
 }
 
-// BuryExecution implements picloud.Journal.
-func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure picloud.ScriptError, attempts int, startedAt time.Time) (string, error) {
-	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusDeadLettered, Error: &failure}, picloud.Outcome{}, attempts, startedAt)
-	if err != nil {
-		return "", err
-	}
-	err = s.inTx(ctx, func(q *sqlc.Queries) error {
-		event, err := s.eventOf(ctx, q, f)
-		if err != nil {
-			return err
-		}
-		if err := insertExecution(ctx, q, f, params); err != nil {
-			return err
-		}
-		err = q.DeadLetterInsert(ctx, sqlc.DeadLetterInsertParams{
-			ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Script: f.Script, Version: params.Version,
-			TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), Reason: string(failure.Reason),
-			Error: params.Error, Event: event, Attempts: params.Attempts, Depth: params.Depth, RootID: f.RootID,
-			ParentID: optional(f.ParentID), Fingerprint: failure.Fingerprint(f.Script), Principal: f.Principal,
-		})
-		if err != nil {
-			return fmt.Errorf("insert dead letter: %w", err)
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errCommittedBefore) {
-		return "", err
-	}
-	id, err := s.queries.DeadLetterByExecution(ctx, f.ExecutionID)
-	if isMissing(err) { // the app was deleted, or the execution had ended otherwise: there is no letter
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("get dead letter: %w", err)
-	}
-	return id, nil
-}
-
-// eventOf gives the JSON of the firing's event; of its bare facts where the event is gone.
-func (s *Store) eventOf(ctx context.Context, q *sqlc.Queries, f picloud.Firing) ([]byte, error) {
-	event := f.Event
-	if event == nil {
-		var err error
-		if event, err = findEvent(ctx, q, f.AppID, f.EventID); err != nil {
-			return nil, err
-		}
-	}
-	if event == nil {
-		event = &picloud.Event{SpecVersion: "1.0", ID: f.EventID, Time: f.QueuedAt, RootID: f.RootID, ParentID: f.ParentID, Depth: f.Depth, ReplayOf: f.ReplayOf}
-	}
-	return encode(event)
-}
-
 // CancelExecution implements picloud.Journal.
 func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt time.Time) error {
 	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusCanceled}, picloud.Outcome{}, 0, startedAt)
 	if err != nil {
 		return err
 	}
-	if err := insertExecution(ctx, s.queries, f, params); !errors.Is(err, errCommittedBefore) {
-		return err
+	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		if err := insertExecution(ctx, q, f, params); err != nil {
+			return err
+		}
+		return tellLetter(ctx, q, f, false)
+	})
+	if errors.Is(err, errCommittedBefore) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // RecordAbandoned implements picloud.Journal.

@@ -73,7 +73,7 @@ func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
 		ExecutionID: r.ExecutionID, AppID: r.AppID, App: r.App, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version),
 		TriggerID: value(r.TriggerID), Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, What: r.What,
 		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.options.MaxDepth,
-		ReplayOf: value(r.ReplayOf), Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
+		ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
 	}, nil
 }
 

@@ -18,6 +18,12 @@ func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Tri
 		return q.TriggerKVPut(ctx, id, string(t.KV.Collection), nonNilText(t.KV.Operations), all(t.KV.Key))
 	case picloud.KindPubSub:
 		return q.TriggerPubSubPut(ctx, id, string(t.PubSub.Topic))
+	case picloud.KindDeadLetter:
+		reasons := make([]string, len(t.DeadLetter.Reasons))
+		for i, r := range t.DeadLetter.Reasons {
+			reasons[i] = string(r)
+		}
+		return q.TriggerDeadLetterPut(ctx, id, all(t.DeadLetter.Script), all(t.DeadLetter.Trigger), reasons)
 	default:
 		return picloud.InvalidField("kind", "%q is no kind that this instance can fire", t.Kind)
 	}
@@ -32,6 +38,11 @@ func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
 		t.KV = &picloud.KVConfig{Collection: picloud.Glob(value(r.KVCollection)), Operations: r.KVOperations, Key: picloud.Glob(value(r.KVKey))}
 	case picloud.KindPubSub:
 		t.PubSub = &picloud.PubSubConfig{Topic: picloud.Glob(value(r.PubSubTopic))}
+	case picloud.KindDeadLetter:
+		t.DeadLetter = &picloud.DeadLetterConfig{Script: picloud.Glob(value(r.LetterScript)), Trigger: picloud.Glob(value(r.LetterTrigger))}
+		for _, reason := range r.LetterReasons {
+			t.DeadLetter.Reasons = append(t.DeadLetter.Reasons, picloud.Reason(reason))
+		}
 	}
 }
 

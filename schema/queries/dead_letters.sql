@@ -1,11 +1,12 @@
--- name: DeadLetterInsert :exec
+-- name: DeadLetterInsert :one
 -- Nothing is inserted when the app is gone.
 INSERT INTO dead_letters (id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth,
                           root_id, parent_id, fingerprint, principal)
 SELECT uuid_v7(), a.id, @execution_id, @script_id, @script, @version, @trigger_id, @trigger, @kind, @reason, @error, @event, @attempts, @depth,
        @root_id, @parent_id, @fingerprint, @principal
 FROM apps a WHERE a.id = @app_id
-ON CONFLICT (execution_id) DO NOTHING;
+ON CONFLICT (execution_id) DO NOTHING
+RETURNING id, created_at;
 
 -- name: DeadLetterByExecution :one
 SELECT id FROM dead_letters WHERE execution_id = @execution_id;
@@ -35,6 +36,42 @@ SELECT count(*) FROM dead_letters WHERE app_id = @app_id AND resolution IS NULL;
 UPDATE dead_letters SET resolution = @resolution, resolved_at = now(), resolved_by = @resolved_by, note = @note, replay_execution_id = @replay_execution_id
 WHERE id = @id
 RETURNING *;
+
+-- name: DeadLetterFireHandlers :many
+-- Finds the dead_letter triggers that a new letter matches, writes its event and one outbox row a trigger, and counts them in the letter.
+WITH firing AS MATERIALIZED (
+    SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    FROM triggers t JOIN dead_letter_trigger_details d ON d.trigger_id = t.id
+    WHERE t.app_id = @app_id AND t.kind = 'dead_letter' AND t.enabled
+      AND glob_match(d.script, @script::text) AND glob_match(d.trigger, @trigger::text) AND (d.reasons = '{}' OR @reason::text = ANY (d.reasons))
+), event AS (
+    INSERT INTO events (id, app_id, type, source, subject, time, data, root_id, parent_id, depth, traceparent)
+    SELECT @event_id::uuid, @app_id, 'picloud.dead_letter.created', @source::text, sqlc.arg(dead_letter_id)::uuid::text, now(), sqlc.arg(data)::text::json, @root_id::uuid, @parent_id::uuid,
+           @depth::int, @traceparent::text
+    WHERE EXISTS (SELECT FROM firing)
+), counted AS (
+    UPDATE dead_letters SET handlers = (SELECT count(*) FROM firing) WHERE id = sqlc.arg(dead_letter_id)::uuid AND EXISTS (SELECT FROM firing)
+), queued AS (
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, handles)
+    SELECT f.execution_id, @app_id, f.script_id, f.trigger_id, 'dead_letter', @event_id::uuid, @what::text, @root_id::uuid, @parent_id::uuid, @depth::int,
+           f.registered_by_principal, sqlc.arg(dead_letter_id)::uuid
+    FROM firing f
+)
+SELECT f.execution_id::text AS execution_id FROM firing f;
+
+-- name: DeadLetterHandled :exec
+-- A handler has succeeded: the first one counts, and only where nobody has resolved the letter before.
+UPDATE dead_letters SET resolution = 'handled_by_script', resolved_at = now(), resolved_by = @resolved_by
+WHERE id = @id AND resolution IS NULL;
+
+-- name: DeadLetterHandlerFailed :exec
+-- A handler has failed for good: when it was the last one, the letter is resolved so.
+UPDATE dead_letters SET
+    handlers_failed = handlers_failed + 1,
+    resolution = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN 'handler_failed' ELSE resolution END,
+    resolved_at = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN now() ELSE resolved_at END,
+    resolved_by = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN @resolved_by ELSE resolved_by END
+WHERE id = @id;
 
 -- name: DeadLetterScript :one
 -- The script of a letter, as it is now: by id, or by name where it was made again.

@@ -23,6 +23,9 @@ ON CONFLICT (id) DO NOTHING;
 -- name: ExecutionEnd :one
 SELECT status, result, error FROM executions WHERE id = @id;
 
+-- name: ExecutionKind :one
+SELECT kind FROM executions WHERE id = @id;
+
 -- name: ExecutionOpen :one
 -- All that an attempt asks before it runs, in one round trip; every part may be missing.
 SELECT x.status, x.result, x.error,

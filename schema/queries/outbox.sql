@@ -10,7 +10,7 @@ WITH due AS (
     FROM due WHERE o.execution_id = due.execution_id
     RETURNING o.*
 )
-SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.principal, c.created_at,
+SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
        COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
 FROM claimed c

@@ -7,6 +7,7 @@ package sqlc
 
 import (
 	"context"
+	"time"
 )
 
 const DeadLetterByExecution = `-- name: DeadLetterByExecution :one
@@ -31,8 +32,81 @@ func (q *Queries) DeadLetterCountUnresolved(ctx context.Context, appID string) (
 	return count, err
 }
 
+const DeadLetterFireHandlers = `-- name: DeadLetterFireHandlers :many
+WITH firing AS MATERIALIZED (
+    SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    FROM triggers t JOIN dead_letter_trigger_details d ON d.trigger_id = t.id
+    WHERE t.app_id = $1 AND t.kind = 'dead_letter' AND t.enabled
+      AND glob_match(d.script, $2::text) AND glob_match(d.trigger, $3::text) AND (d.reasons = '{}' OR $4::text = ANY (d.reasons))
+), event AS (
+    INSERT INTO events (id, app_id, type, source, subject, time, data, root_id, parent_id, depth, traceparent)
+    SELECT $5::uuid, $1, 'picloud.dead_letter.created', $6::text, $7::uuid::text, now(), $8::text::json, $9::uuid, $10::uuid,
+           $11::int, $12::text
+    WHERE EXISTS (SELECT FROM firing)
+), counted AS (
+    UPDATE dead_letters SET handlers = (SELECT count(*) FROM firing) WHERE id = $7::uuid AND EXISTS (SELECT FROM firing)
+), queued AS (
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, handles)
+    SELECT f.execution_id, $1, f.script_id, f.trigger_id, 'dead_letter', $5::uuid, $13::text, $9::uuid, $10::uuid, $11::int,
+           f.registered_by_principal, $7::uuid
+    FROM firing f
+)
+SELECT f.execution_id::text AS execution_id FROM firing f
+`
+
+type DeadLetterFireHandlersParams struct {
+	AppID        string
+	Script       string
+	Trigger      string
+	Reason       string
+	EventID      string
+	Source       string
+	DeadLetterID string
+	Data         string
+	RootID       string
+	ParentID     string
+	Depth        int32
+	Traceparent  string
+	What         string
+}
+
+// Finds the dead_letter triggers that a new letter matches, writes its event and one outbox row a trigger, and counts them in the letter.
+func (q *Queries) DeadLetterFireHandlers(ctx context.Context, arg DeadLetterFireHandlersParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, DeadLetterFireHandlers,
+		arg.AppID,
+		arg.Script,
+		arg.Trigger,
+		arg.Reason,
+		arg.EventID,
+		arg.Source,
+		arg.DeadLetterID,
+		arg.Data,
+		arg.RootID,
+		arg.ParentID,
+		arg.Depth,
+		arg.Traceparent,
+		arg.What,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var execution_id string
+		if err := rows.Scan(&execution_id); err != nil {
+			return nil, err
+		}
+		items = append(items, execution_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const DeadLetterGet = `-- name: DeadLetterGet :one
-SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at FROM dead_letters WHERE app_id = $1 AND id = $2
+SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed FROM dead_letters WHERE app_id = $1 AND id = $2
 `
 
 func (q *Queries) DeadLetterGet(ctx context.Context, appID string, iD string) (DeadLetter, error) {
@@ -63,17 +137,46 @@ func (q *Queries) DeadLetterGet(ctx context.Context, appID string, iD string) (D
 		&i.Note,
 		&i.ReplayExecutionID,
 		&i.CreatedAt,
+		&i.Handlers,
+		&i.HandlersFailed,
 	)
 	return i, err
 }
 
-const DeadLetterInsert = `-- name: DeadLetterInsert :exec
+const DeadLetterHandled = `-- name: DeadLetterHandled :exec
+UPDATE dead_letters SET resolution = 'handled_by_script', resolved_at = now(), resolved_by = $1
+WHERE id = $2 AND resolution IS NULL
+`
+
+// A handler has succeeded: the first one counts, and only where nobody has resolved the letter before.
+func (q *Queries) DeadLetterHandled(ctx context.Context, resolvedBy *string, iD string) error {
+	_, err := q.db.Exec(ctx, DeadLetterHandled, resolvedBy, iD)
+	return err
+}
+
+const DeadLetterHandlerFailed = `-- name: DeadLetterHandlerFailed :exec
+UPDATE dead_letters SET
+    handlers_failed = handlers_failed + 1,
+    resolution = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN 'handler_failed' ELSE resolution END,
+    resolved_at = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN now() ELSE resolved_at END,
+    resolved_by = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN $1 ELSE resolved_by END
+WHERE id = $2
+`
+
+// A handler has failed for good: when it was the last one, the letter is resolved so.
+func (q *Queries) DeadLetterHandlerFailed(ctx context.Context, resolvedBy *string, iD string) error {
+	_, err := q.db.Exec(ctx, DeadLetterHandlerFailed, resolvedBy, iD)
+	return err
+}
+
+const DeadLetterInsert = `-- name: DeadLetterInsert :one
 INSERT INTO dead_letters (id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth,
                           root_id, parent_id, fingerprint, principal)
 SELECT uuid_v7(), a.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
        $13, $14, $15, $16
 FROM apps a WHERE a.id = $17
 ON CONFLICT (execution_id) DO NOTHING
+RETURNING id, created_at
 `
 
 type DeadLetterInsertParams struct {
@@ -96,9 +199,14 @@ type DeadLetterInsertParams struct {
 	AppID       string
 }
 
+type DeadLetterInsertRow struct {
+	ID        string
+	CreatedAt time.Time
+}
+
 // Nothing is inserted when the app is gone.
-func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertParams) error {
-	_, err := q.db.Exec(ctx, DeadLetterInsert,
+func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertParams) (DeadLetterInsertRow, error) {
+	row := q.db.QueryRow(ctx, DeadLetterInsert,
 		arg.ExecutionID,
 		arg.ScriptID,
 		arg.Script,
@@ -117,11 +225,13 @@ func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertPara
 		arg.Principal,
 		arg.AppID,
 	)
-	return err
+	var i DeadLetterInsertRow
+	err := row.Scan(&i.ID, &i.CreatedAt)
+	return i, err
 }
 
 const DeadLetterList = `-- name: DeadLetterList :many
-SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at FROM dead_letters
+SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed FROM dead_letters
 WHERE app_id = $1
   AND ($2::uuid IS NULL OR id < $2::uuid)
   AND (NOT $3::boolean OR resolution IS NULL)
@@ -189,6 +299,8 @@ func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) 
 			&i.Note,
 			&i.ReplayExecutionID,
 			&i.CreatedAt,
+			&i.Handlers,
+			&i.HandlersFailed,
 		); err != nil {
 			return nil, err
 		}
@@ -201,7 +313,7 @@ func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) 
 }
 
 const DeadLetterLock = `-- name: DeadLetterLock :one
-SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
+SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
 `
 
 func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (DeadLetter, error) {
@@ -232,6 +344,8 @@ func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (
 		&i.Note,
 		&i.ReplayExecutionID,
 		&i.CreatedAt,
+		&i.Handlers,
+		&i.HandlersFailed,
 	)
 	return i, err
 }
@@ -239,7 +353,7 @@ func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (
 const DeadLetterResolve = `-- name: DeadLetterResolve :one
 UPDATE dead_letters SET resolution = $1, resolved_at = now(), resolved_by = $2, note = $3, replay_execution_id = $4
 WHERE id = $5
-RETURNING id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at
+RETURNING id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed
 `
 
 type DeadLetterResolveParams struct {
@@ -284,6 +398,8 @@ func (q *Queries) DeadLetterResolve(ctx context.Context, arg DeadLetterResolvePa
 		&i.Note,
 		&i.ReplayExecutionID,
 		&i.CreatedAt,
+		&i.Handlers,
+		&i.HandlersFailed,
 	)
 	return i, err
 }

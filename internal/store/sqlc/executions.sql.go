@@ -334,6 +334,17 @@ func (q *Queries) ExecutionInsertWithEvent(ctx context.Context, arg ExecutionIns
 	return result.RowsAffected(), nil
 }
 
+const ExecutionKind = `-- name: ExecutionKind :one
+SELECT kind FROM executions WHERE id = $1
+`
+
+func (q *Queries) ExecutionKind(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, ExecutionKind, id)
+	var kind string
+	err := row.Scan(&kind)
+	return kind, err
+}
+
 const ExecutionList = `-- name: ExecutionList :many
 SELECT id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at
 FROM executions

@@ -51,6 +51,15 @@ type DeadLetter struct {
 	Note              *string
 	ReplayExecutionID *string
 	CreatedAt         time.Time
+	Handlers          int32
+	HandlersFailed    int32
+}
+
+type DeadLetterTriggerDetail struct {
+	TriggerID string
+	Script    string
+	Trigger   string
+	Reasons   []string
 }
 
 type Event struct {
@@ -203,6 +212,7 @@ type Outbox struct {
 	DueAt       time.Time
 	Claims      int32
 	CreatedAt   time.Time
+	Handles     *string
 }
 
 type PubSubTriggerDetail struct {

@@ -16,9 +16,9 @@ WITH due AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles
 )
-SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.principal, c.created_at,
+SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
        COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
 FROM claimed c
@@ -41,6 +41,7 @@ type OutboxClaimDueRow struct {
 	ParentID    *string
 	Depth       int32
 	ReplayOf    *string
+	Handles     *string
 	Principal   string
 	CreatedAt   time.Time
 	App         string
@@ -72,6 +73,7 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 			&i.ParentID,
 			&i.Depth,
 			&i.ReplayOf,
+			&i.Handles,
 			&i.Principal,
 			&i.CreatedAt,
 			&i.App,
@@ -300,9 +302,9 @@ func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, execu
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -323,6 +325,7 @@ type OutboxTakeRow struct {
 	DueAt          time.Time
 	Claims         int32
 	CreatedAt      time.Time
+	Handles        *string
 	Script         string
 	PresentVersion int32
 	Trigger        string
@@ -349,6 +352,7 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.DueAt,
 		&i.Claims,
 		&i.CreatedAt,
+		&i.Handles,
 		&i.Script,
 		&i.PresentVersion,
 		&i.Trigger,

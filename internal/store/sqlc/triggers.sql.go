@@ -9,6 +9,21 @@ import (
 	"context"
 )
 
+const TriggerDeadLetterPut = `-- name: TriggerDeadLetterPut :exec
+INSERT INTO dead_letter_trigger_details (trigger_id, script, trigger, reasons) VALUES ($1, $2, $3, $4)
+ON CONFLICT (trigger_id) DO UPDATE SET script = EXCLUDED.script, trigger = EXCLUDED.trigger, reasons = EXCLUDED.reasons
+`
+
+func (q *Queries) TriggerDeadLetterPut(ctx context.Context, triggerID string, script string, trigger string, reasons []string) error {
+	_, err := q.db.Exec(ctx, TriggerDeadLetterPut,
+		triggerID,
+		script,
+		trigger,
+		reasons,
+	)
+	return err
+}
+
 const TriggerDelete = `-- name: TriggerDelete :execrows
 DELETE FROM triggers WHERE app_id = $1 AND id = $2
 `
@@ -25,26 +40,31 @@ const TriggerGet = `-- name: TriggerGet :one
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
-       p.topic AS pubsub_topic
+       p.topic AS pubsub_topic,
+       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
+LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
 WHERE t.app_id = $1 AND t.id = $2
 `
 
 type TriggerGetRow struct {
-	Trigger      Trigger
-	Script       string
-	HTTPMethods  []string
-	HTTPPath     *string
-	HTTPMode     *string
-	HTTPAuth     *string
-	KVCollection *string
-	KVOperations []string
-	KVKey        *string
-	PubSubTopic  *string
+	Trigger       Trigger
+	Script        string
+	HTTPMethods   []string
+	HTTPPath      *string
+	HTTPMode      *string
+	HTTPAuth      *string
+	KVCollection  *string
+	KVOperations  []string
+	KVKey         *string
+	PubSubTopic   *string
+	LetterScript  *string
+	LetterTrigger *string
+	LetterReasons []string
 }
 
 func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (TriggerGetRow, error) {
@@ -70,6 +90,9 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.KVOperations,
 		&i.KVKey,
 		&i.PubSubTopic,
+		&i.LetterScript,
+		&i.LetterTrigger,
+		&i.LetterReasons,
 	)
 	return i, err
 }
@@ -160,12 +183,14 @@ const TriggerList = `-- name: TriggerList :many
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
-       p.topic AS pubsub_topic
+       p.topic AS pubsub_topic,
+       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
+LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
 WHERE t.app_id = $1
   AND ($2::text = '' OR t.kind = $2)
   AND ($3::text = '' OR s.name = $3)
@@ -184,16 +209,19 @@ type TriggerListParams struct {
 }
 
 type TriggerListRow struct {
-	Trigger      Trigger
-	Script       string
-	HTTPMethods  []string
-	HTTPPath     *string
-	HTTPMode     *string
-	HTTPAuth     *string
-	KVCollection *string
-	KVOperations []string
-	KVKey        *string
-	PubSubTopic  *string
+	Trigger       Trigger
+	Script        string
+	HTTPMethods   []string
+	HTTPPath      *string
+	HTTPMode      *string
+	HTTPAuth      *string
+	KVCollection  *string
+	KVOperations  []string
+	KVKey         *string
+	PubSubTopic   *string
+	LetterScript  *string
+	LetterTrigger *string
+	LetterReasons []string
 }
 
 func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]TriggerListRow, error) {
@@ -232,6 +260,9 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.KVOperations,
 			&i.KVKey,
 			&i.PubSubTopic,
+			&i.LetterScript,
+			&i.LetterTrigger,
+			&i.LetterReasons,
 		); err != nil {
 			return nil, err
 		}

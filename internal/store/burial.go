@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// BuryExecution implements picloud.Journal.
+func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure picloud.ScriptError, attempts int, startedAt time.Time) (string, error) {
+	if f.Kind == picloud.KindDeadLetter {
+		return "", s.buryHandler(ctx, f, failure, attempts, startedAt)
+	}
+	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusDeadLettered, Error: &failure}, picloud.Outcome{}, attempts, startedAt)
+	if err != nil {
+		return "", err
+	}
+	fired := false
+	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		event, err := s.eventOf(ctx, q, f)
+		if err != nil {
+			return err
+		}
+		if err := insertExecution(ctx, q, f, params); err != nil {
+			return err
+		}
+		column, err := encode(event)
+		if err != nil {
+			return err
+		}
+		row, err := q.DeadLetterInsert(ctx, sqlc.DeadLetterInsertParams{
+			ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Script: f.Script, Version: params.Version,
+			TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), Reason: string(failure.Reason),
+			Error: params.Error, Event: column, Attempts: params.Attempts, Depth: params.Depth, RootID: f.RootID,
+			ParentID: optional(f.ParentID), Fingerprint: failure.Fingerprint(f.Script), Principal: f.Principal,
+		})
+		if isMissing(err) { // the app is gone
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("insert dead letter: %w", err)
+		}
+		fired, err = fireHandlers(ctx, q, f, picloud.DeadLetter{
+			ID: row.ID, ExecutionID: f.ExecutionID, Script: f.Script, Version: f.Version, Trigger: f.Trigger, Kind: f.Kind, Reason: failure.Reason, Error: failure,
+			Event: event, Attempts: attempts, Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script), CreatedAt: row.CreatedAt.UTC(),
+		})
+		return err
+	})
+	if err != nil && !errors.Is(err, errCommittedBefore) {
+		return "", err
+	}
+	if fired {
+		s.notifier.notify()
+	}
+	id, err := s.queries.DeadLetterByExecution(ctx, f.ExecutionID)
+	if isMissing(err) { // the app was deleted, or the execution had ended otherwise: there is no letter
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("get dead letter: %w", err)
+	}
+	return id, nil
+}
+
+// buryHandler ends a handler of dead letters that has failed for good: it leaves no letter about itself, and the one that it handles hears of it.
+func (s *Store) buryHandler(ctx context.Context, f picloud.Firing, failure picloud.ScriptError, attempts int, startedAt time.Time) error {
+	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusFailed, Error: &failure}, picloud.Outcome{}, attempts, startedAt)
+	if err != nil {
+		return err
+	}
+	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		if err := insertExecution(ctx, q, f, params); err != nil {
+			return err
+		}
+		return tellLetter(ctx, q, f, false)
+	})
+	if errors.Is(err, errCommittedBefore) {
+		return nil
+	}
+	return err
+}
+
+// tellLetter tells the dead letter that f handles, if any, how that went. Call it in the transaction that ends f.
+func tellLetter(ctx context.Context, q *sqlc.Queries, f picloud.Firing, handled bool) error {
+	if f.Handles == "" {
+		return nil
+	}
+	tell := q.DeadLetterHandlerFailed
+	if handled {
+		tell = q.DeadLetterHandled
+	}
+	if err := tell(ctx, optional("script "+f.Script), f.Handles); err != nil {
+		return fmt.Errorf("resolve handled dead letter: %w", err)
+	}
+	return nil
+}
+
+// eventOf gives the firing's event; its bare facts where the event is gone.
+func (s *Store) eventOf(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (picloud.Event, error) {
+	if f.Event != nil {
+		return *f.Event, nil
+	}
+	event, err := findEvent(ctx, q, f.AppID, f.EventID)
+	if err != nil {
+		return picloud.Event{}, err
+	}
+	if event == nil {
+		event = &picloud.Event{SpecVersion: "1.0", ID: f.EventID, Time: f.QueuedAt, RootID: f.RootID, ParentID: f.ParentID, Depth: f.Depth, ReplayOf: f.ReplayOf}
+	}
+	return *event, nil
+}
