@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -13,6 +14,7 @@ import (
 	"github.com/go-sourcemap/sourcemap"
 
 	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/child/pattern"
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
@@ -36,10 +38,10 @@ func (s *server) compile(f frame.Frame) error {
 	// There is nothing to interrupt in a compiler: the watchdog ends the process.
 	s.watch.begin(frame.CompileLimits, compiledFailure, func(*picloud.ScriptError) {})
 	code, sourceMap, faults := bundle(head.Name, head.Language, string(f.Body))
-	var program *goja.Program
+	var made *program
 	if len(faults) == 0 {
 		var err error
-		if program, err = compileProgram(head.Name, code, sourceMap); err != nil {
+		if made, err = compileProgram(head.Name, code, sourceMap); err != nil {
 			faults = []frame.Fault{gojaFault(err, sourceMap)}
 		}
 	}
@@ -47,7 +49,7 @@ func (s *server) compile(f frame.Frame) error {
 		faults = []frame.Fault{{Message: limit.Message, Line: 1, Column: 1}}
 	}
 	if len(faults) == 0 {
-		faults = s.try(program, func(*picloud.ScriptError, time.Duration) frame.Frame { return compiledFrame(code, sourceMap, true) })
+		faults = s.try(made, func(*picloud.ScriptError, time.Duration) frame.Frame { return compiledFrame(code, sourceMap, true) })
 	}
 	answer := compiledFrame(code, sourceMap, false)
 	if len(faults) > 0 {
@@ -124,7 +126,7 @@ func compiledFailure(e *picloud.ScriptError, _ time.Duration) frame.Frame {
 }
 
 // try evaluates the module, within limits of its own (stuck makes the answer when they are hit and do not help), to find a default export that is none. A module that throws does so when it runs: that is no fault of the source.
-func (s *server) try(program *goja.Program, stuck reporter) []frame.Fault {
+func (s *server) try(p *program, stuck reporter) []frame.Fault {
 	scope, err := newScope()
 	if err != nil {
 		return []frame.Fault{{Message: err.Error(), Line: 1, Column: 1}}
@@ -132,7 +134,7 @@ func (s *server) try(program *goja.Program, stuck reporter) []frame.Fault {
 	(&timers{}).install(scope)
 	newConsole(scope, 0, nil)
 	s.watch.begin(frame.TrialLimits, stuck, func(e *picloud.ScriptError) { scope.Interrupt(e) })
-	_, err = scope.RunProgram(program)
+	err = scope.load(p)
 	if err == nil {
 		_, err = scope.defaultExport()
 	}
@@ -144,12 +146,18 @@ func (s *server) try(program *goja.Program, stuck reporter) []frame.Fault {
 	return nil
 }
 
+// refusedFlags finds the flags of a regular expression in goja's complaint about them.
+var refusedFlags = regexp.MustCompile(`Invalid flags supplied to RegExp constructor '(\w*)'`)
+
 // gojaFault finds the place of goja's complaint in the user's source.
 func gojaFault(err error, sourceMap []byte) frame.Fault {
 	f := frame.Fault{Message: err.Error(), Line: 1, Column: 1}
 	var list parser.ErrorList
 	var syntax *goja.CompilerSyntaxError
+	var wrong *patternError
 	switch {
+	case errors.As(err, &wrong):
+		f.Line, f.Column = wrong.position.Line, wrong.position.Column+1
 	case errors.As(err, &list) && len(list) > 0:
 		f.Message = list[0].Message
 		m, err := sourcemap.Parse("", sourceMap)
@@ -164,6 +172,11 @@ func gojaFault(err error, sourceMap []byte) frame.Fault {
 		if syntax.File != nil {
 			p := syntax.File.Position(syntax.Offset)
 			f.Line, f.Column = p.Line, p.Column+1
+		}
+	}
+	if flags := refusedFlags.FindStringSubmatch(f.Message); flags != nil {
+		if _, err := pattern.Expand("", flags[1]); err != nil {
+			f.Message = err.Error()
 		}
 	}
 	return f

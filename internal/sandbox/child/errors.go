@@ -5,12 +5,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
 
 	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/child/web"
 )
 
 // maxTypeName is the longest ScriptError.Type, in bytes.
@@ -41,15 +41,7 @@ func (s *scope) describe(e *picloud.ScriptError, thrown goja.Value) {
 	}
 	e.Type, e.Message = className(o), text(o.Get("message"))
 	e.Stack = cleanStack(text(o.Get("stack")))
-	if s.InstanceOf(o, s.nonRetryable) {
-		e.NonRetryable = true
-	}
-	if s.InstanceOf(o, s.retryAfter) {
-		ms := o.Get("retryAfter").ToFloat()
-		if ms > 0 && ms <= float64(maxRetryAfter/time.Millisecond) {
-			e.RetryAfter = time.Duration(ms * float64(time.Millisecond))
-		}
-	}
+	e.NonRetryable, e.RetryAfter = s.globals.Retry(o)
 }
 
 // className gives the class of an error: its own name where it has one, else its constructor's.
@@ -109,7 +101,7 @@ func cleanFrames(frames []goja.StackFrame) string {
 // stackLine is a frame as goja writes it: "\tat name (file:line:column(pc))" or without the name and its parentheses.
 var stackLine = regexp.MustCompile(`^\s*at (?:(.*) \()?([^()]+):(\d+):(\d+)\(\d+\)\)?$`)
 
-// cleanStack gives a goja stack in the form that people know from other engines, without the frames of the prelude and of built-ins.
+// cleanStack gives a goja stack in the form that people know from other engines, without the frames of our own code and of built-ins.
 func cleanStack(stack string) string {
 	var b strings.Builder
 	frames := 0
@@ -121,7 +113,7 @@ func cleanStack(stack string) string {
 			continue
 		case m == nil:
 			b.WriteString(line)
-		case m[2] == preludeName || m[2] == helperName || frames >= maxFrames:
+		case strings.HasPrefix(m[2], web.FilePrefix) || m[2] == helperName || frames >= maxFrames:
 			continue
 		default:
 			frames++

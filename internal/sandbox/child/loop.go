@@ -10,6 +10,9 @@ import (
 // maxTimerDelay is the longest delay of a timer: longer ones never come within a run.
 const maxTimerDelay = 24 * time.Hour
 
+// minInterval is the least time between two calls of an interval, so that the script's other work gets its turn.
+const minInterval = time.Millisecond
+
 // timers are the timers of one run, ordered by their time and then by their making.
 type timers struct {
 	queue timerQueue
@@ -22,44 +25,76 @@ type timer struct {
 	due   time.Time
 	f     goja.Callable
 	args  []goja.Value
-	index int
+	every time.Duration // of an interval; 0 for a timeout
+	index int           // in the queue; -1 while it is in none
 }
 
-// install adds setTimeout, clearTimeout and queueMicrotask to the scope.
+// install adds setTimeout, setInterval, their clear functions and queueMicrotask to the scope, made when they are first named.
 func (t *timers) install(s *scope) {
-	t.byID = map[int64]*timer{}
-	_ = s.Set("setTimeout", func(call goja.FunctionCall) goja.Value {
+	clearer := func() goja.Value { return s.ToValue(t.clear(s)) }
+	s.globals.Provide("setTimeout", func() goja.Value { return s.ToValue(t.set(s, "setTimeout", false)) })
+	s.globals.Provide("setInterval", func() goja.Value { return s.ToValue(t.set(s, "setInterval", true)) })
+	s.globals.Provide("clearTimeout", clearer)
+	s.globals.Provide("clearInterval", clearer)
+	s.globals.Provide("queueMicrotask", func() goja.Value { return s.ToValue(queueMicrotask(s)) })
+}
+
+type native = func(goja.FunctionCall) goja.Value
+
+// set makes setTimeout or setInterval.
+func (t *timers) set(s *scope, name string, again bool) native {
+	return func(call goja.FunctionCall) goja.Value {
 		f, ok := goja.AssertFunction(call.Argument(0))
 		if !ok {
-			panic(s.NewTypeError("setTimeout takes a function"))
+			panic(s.NewTypeError(name + " takes a function"))
 		}
 		delay := time.Duration(min(max(call.Argument(1).ToFloat(), 0), float64(maxTimerDelay/time.Millisecond)) * float64(time.Millisecond))
 		t.last++
-		one := &timer{id: t.last, due: time.Now().Add(delay), f: f}
+		one := &timer{id: t.last, f: f}
+		if again {
+			one.every = max(delay, minInterval)
+		}
 		if len(call.Arguments) > 2 {
 			one.args = append(one.args, call.Arguments[2:]...)
 		}
-		t.byID[one.id] = one
-		heap.Push(&t.queue, one)
+		t.start(one, delay)
 		return s.ToValue(one.id)
-	})
-	_ = s.Set("clearTimeout", func(call goja.FunctionCall) goja.Value {
+	}
+}
+
+// start puts a timer into the queue.
+func (t *timers) start(one *timer, delay time.Duration) {
+	if t.byID == nil {
+		t.byID = map[int64]*timer{}
+	}
+	one.due = time.Now().Add(delay)
+	t.byID[one.id] = one
+	heap.Push(&t.queue, one)
+}
+
+// clear makes clearTimeout and clearInterval, which are the same.
+func (t *timers) clear(s *scope) native {
+	return func(call goja.FunctionCall) goja.Value {
 		id, _ := call.Argument(0).Export().(int64)
 		if one := t.byID[id]; one != nil {
-			heap.Remove(&t.queue, one.index)
+			if one.index >= 0 {
+				heap.Remove(&t.queue, one.index)
+			}
 			delete(t.byID, id)
 		}
 		return goja.Undefined()
-	})
+	}
+}
+
+func queueMicrotask(s *scope) native {
 	resolved, resolve, _ := s.NewPromise()
 	_ = resolve(nil)
 	then, _ := goja.AssertFunction(s.ToValue(resolved).(*goja.Object).Get("then"))
-	_ = s.Set("queueMicrotask", func(call goja.FunctionCall) goja.Value {
-		if _, ok := goja.AssertFunction(call.Argument(0)); !ok {
+	return func(call goja.FunctionCall) goja.Value {
+		run, ok := goja.AssertFunction(call.Argument(0))
+		if !ok {
 			panic(s.NewTypeError("queueMicrotask takes a function"))
 		}
-		f := call.Argument(0)
-		run, _ := goja.AssertFunction(f)
 		job := func(goja.FunctionCall) goja.Value {
 			if _, err := run(goja.Undefined()); err != nil {
 				panic(err)
@@ -70,7 +105,7 @@ func (t *timers) install(s *scope) {
 			panic(err)
 		}
 		return goja.Undefined()
-	})
+	}
 }
 
 // next gives the time until the first timer; ok is false when there is none.
@@ -87,8 +122,13 @@ func (t *timers) fire() (fired bool, err error) {
 		return false, nil
 	}
 	one := heap.Pop(&t.queue).(*timer)
-	delete(t.byID, one.id)
+	if one.every == 0 {
+		delete(t.byID, one.id)
+	}
 	_, err = one.f(goja.Undefined(), one.args...)
+	if one.every > 0 && t.byID[one.id] != nil && err == nil {
+		t.start(one, one.every)
+	}
 	return true, err
 }
 
@@ -116,6 +156,7 @@ func (q *timerQueue) Push(x any) {
 func (q *timerQueue) Pop() any {
 	old := *q
 	last := old[len(old)-1]
+	last.index = -1
 	*q = old[:len(old)-1]
 	return last
 }

@@ -6,6 +6,9 @@ import (
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/parser"
+
+	"github.com/picloud/picloud/internal/sandbox/child/pattern"
+	"github.com/picloud/picloud/internal/sandbox/child/web"
 )
 
 // The bounds of a child's program cache.
@@ -26,8 +29,14 @@ type programs struct {
 
 type cached struct {
 	key     programKey
-	program *goja.Program
+	program *program
 	bytes   int
+}
+
+// program is a compiled program with what it needs of its runtime.
+type program struct {
+	*goja.Program
+	needs []string // what web.Globals.Patch must be told
 }
 
 func newPrograms() *programs {
@@ -35,7 +44,7 @@ func newPrograms() *programs {
 }
 
 // get gives a program, or nil.
-func (p *programs) get(k programKey) *goja.Program {
+func (p *programs) get(k programKey) *program {
 	e := p.byKey[k]
 	if e == nil {
 		return nil
@@ -45,12 +54,12 @@ func (p *programs) get(k programKey) *goja.Program {
 }
 
 // add compiles code and keeps the program.
-func (p *programs) add(k programKey, code, sourceMap []byte) (*goja.Program, error) {
-	program, err := compileProgram(k.script, code, sourceMap)
+func (p *programs) add(k programKey, code, sourceMap []byte) (*program, error) {
+	made, err := compileProgram(k.script, code, sourceMap)
 	if err != nil {
 		return nil, err
 	}
-	c := &cached{key: k, program: program, bytes: len(code) + len(sourceMap)}
+	c := &cached{key: k, program: made, bytes: len(code) + len(sourceMap)}
 	p.byKey[k] = p.order.PushFront(c)
 	p.bytes += c.bytes
 	for p.order.Len() > maxPrograms || p.bytes > maxProgramBytes && p.order.Len() > 1 {
@@ -58,14 +67,14 @@ func (p *programs) add(k programKey, code, sourceMap []byte) (*goja.Program, err
 		delete(p.byKey, last.key)
 		p.bytes -= last.bytes
 	}
-	return program, nil
+	return made, nil
 }
 
 // helperName is the file of code that is not the user's, in stacks.
 const helperName = "picloud-helper"
 
 // compileProgram compiles JavaScript as goja runs it; name is the file that positions name where there is no source map.
-func compileProgram(name string, code, sourceMap []byte) (*goja.Program, error) {
+func compileProgram(name string, code, sourceMap []byte) (*program, error) {
 	option, source := parser.Option(parser.WithDisableSourceMaps), string(code)
 	if len(sourceMap) > 0 {
 		name = helperName // what the map does not know is esbuild's
@@ -76,9 +85,14 @@ func compileProgram(name string, code, sourceMap []byte) (*goja.Program, error) 
 	if err != nil {
 		return nil, fmt.Errorf("parse program: %w", err)
 	}
-	program, err := goja.CompileAST(tree, true) // a module is strict
+	if pattern.NeedsExpansion(source) {
+		if err := expandPatterns(tree); err != nil {
+			return nil, err
+		}
+	}
+	compiled, err := goja.CompileAST(tree, true) // a module is strict
 	if err != nil {
 		return nil, fmt.Errorf("compile program: %w", err)
 	}
-	return program, nil
+	return &program{compiled, web.Needs(source)}, nil
 }

@@ -2,23 +2,24 @@ package child
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/dop251/goja"
 
 	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox/child/web"
 	"github.com/picloud/picloud/internal/sandbox/fault"
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
 // result makes the end of a run from what its script returned: a Response, or a JSON value with undefined as null.
 func (r *run) result(v goja.Value) (frame.Done, []byte, error) {
-	parts, err := r.unwrap(nil, v)
-	if err != nil {
+	var response web.Response
+	var is bool
+	if err := r.attempt(func() { response, is = r.globals.ReadResponse(v) }); err != nil {
 		return frame.Done{}, nil, err
 	}
-	if !goja.IsNull(parts) {
-		return r.response(parts)
+	if is {
+		return r.response(response)
 	}
 	if goja.IsUndefined(v) {
 		return frame.Done{}, []byte("null"), nil
@@ -44,41 +45,17 @@ func (r *run) result(v goja.Value) (frame.Done, []byte, error) {
 	return frame.Done{}, []byte(text), nil
 }
 
-// response makes the end of a run from the parts of a Response, as the prelude gives them: status, pairs of header and value, body.
-func (r *run) response(v goja.Value) (frame.Done, []byte, error) {
-	broken := fault.Unpayable("its Response is broken")
-	parts, ok := v.Export().([]any)
-	if !ok || len(parts) != 3 {
-		return frame.Done{}, nil, broken
-	}
-	status, isInt := parts[0].(int64)
-	list, isList := parts[1].([]any)
-	if !isInt || !isList {
-		return frame.Done{}, nil, broken
-	}
-	done := frame.Done{Response: true, Status: int(status)}
+// response makes the end of a run from a Response.
+func (r *run) response(answer web.Response) (frame.Done, []byte, error) {
 	size := 0
-	for _, item := range list {
-		pair, ok := item.([]any)
-		if !ok || len(pair) != 2 {
-			return frame.Done{}, nil, broken
-		}
-		h := [2]string{fmt.Sprint(pair[0]), fmt.Sprint(pair[1])}
+	for _, h := range answer.Headers {
 		size += len(h[0]) + len(h[1])
-		done.Headers = append(done.Headers, h)
 	}
-	if len(done.Headers) > frame.MaxHeaders || size > frame.MaxHeadersBytes {
-		return frame.Done{}, nil, fault.Headers(len(done.Headers), size)
+	if len(answer.Headers) > frame.MaxHeaders || size > frame.MaxHeadersBytes {
+		return frame.Done{}, nil, fault.Headers(len(answer.Headers), size)
 	}
-	var body []byte
-	switch b := parts[2].(type) {
-	case string:
-		body = []byte(b)
-	case goja.ArrayBuffer:
-		body = b.Bytes()
+	if len(answer.Body) > r.head.Limits.PayloadBytes {
+		return frame.Done{}, nil, fault.Payload("the response's body", len(answer.Body), r.head.Limits)
 	}
-	if len(body) > r.head.Limits.PayloadBytes {
-		return frame.Done{}, nil, fault.Payload("the response's body", len(body), r.head.Limits)
-	}
-	return done, body, nil
+	return frame.Done{Response: true, Status: answer.Status, Headers: answer.Headers}, answer.Body, nil
 }

@@ -63,7 +63,7 @@ func doneFailure(e *picloud.ScriptError, cpu time.Duration) frame.Frame {
 }
 
 // program gives the run's program: from the cache, from what came with the run, or else from the server.
-func (r *run) program(code, sourceMap []byte) (*goja.Program, error) {
+func (r *run) program(code, sourceMap []byte) (*program, error) {
 	s, key := r.server, programKey{r.head.Program.SHA256, r.head.Script}
 	if p := s.programs.get(key); p != nil {
 		return p, nil
@@ -149,8 +149,8 @@ func (r *run) install() {
 }
 
 // evaluate runs the module and its default export, and waits for what that gives.
-func (r *run) evaluate(program *goja.Program, data []byte) (goja.Value, error) {
-	if _, err := r.RunProgram(program); err != nil {
+func (r *run) evaluate(p *program, data []byte) (goja.Value, error) {
+	if err := r.load(p); err != nil {
 		return nil, err
 	}
 	script, err := r.defaultExport()

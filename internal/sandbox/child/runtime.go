@@ -1,19 +1,21 @@
 package child
 
 import (
+	"crypto/rand"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/dop251/goja"
+
+	"github.com/picloud/picloud/internal/sandbox/child/web"
 )
 
 // maxCallDepth is how deep a script may call. Deeper is a RangeError that ends the run: goja lets no script catch it.
 const maxCallDepth = 4000
 
 // preludeName is the file of the prelude's frames in stacks.
-const preludeName = "picloud:prelude"
+const preludeName = web.FilePrefix + "prelude"
 
 //go:embed prelude.js
 var preludeSource string
@@ -23,10 +25,8 @@ var prelude = goja.MustCompile(preludeName, preludeSource, true)
 // scope is one fresh runtime with the prelude in it, for one run.
 type scope struct {
 	*goja.Runtime
-	invoke, unwrap, parse, stringify goja.Callable
-	complete                         goja.Callable
-	nonRetryable, retryAfter         *goja.Object
-
+	globals                                     *web.Globals
+	invoke, complete, parse, stringify          goja.Callable
 	errorClass, typeErrorClass, rangeErrorClass goja.Value
 }
 
@@ -34,24 +34,37 @@ type scope struct {
 func newScope() (*scope, error) {
 	s := &scope{Runtime: goja.New()}
 	s.SetMaxCallStackSize(maxCallDepth)
+	var err error
+	if s.globals, err = web.Install(s.Runtime, web.Host{Random: rand.Reader, Now: time.Now, Started: time.Now()}); err != nil {
+		return nil, fmt.Errorf("install globals: %w", err)
+	}
 	maker, err := s.RunProgram(prelude)
 	if err != nil {
 		return nil, fmt.Errorf("load prelude: %w", err)
 	}
 	call, _ := goja.AssertFunction(maker)
-	host := s.NewObject()
-	_ = host.Set("duration", s.duration)
-	made, err := call(nil, host)
+	made, err := call(nil)
 	if err != nil {
 		return nil, fmt.Errorf("run prelude: %w", err)
 	}
 	o := made.(*goja.Object)
-	for name, f := range map[string]*goja.Callable{"invoke": &s.invoke, "unwrap": &s.unwrap, "parse": &s.parse, "stringify": &s.stringify, "complete": &s.complete} {
-		*f, _ = goja.AssertFunction(o.Get(name))
-	}
+	s.invoke, _ = goja.AssertFunction(o.Get("invoke"))
+	s.complete, _ = goja.AssertFunction(o.Get("complete"))
+	// Taken before the script can change them.
+	json := s.Get("JSON").(*goja.Object)
+	s.parse, _ = goja.AssertFunction(json.Get("parse"))
+	s.stringify, _ = goja.AssertFunction(json.Get("stringify"))
 	s.errorClass, s.typeErrorClass, s.rangeErrorClass = s.Get("Error"), s.Get("TypeError"), s.Get("RangeError")
-	s.nonRetryable, s.retryAfter = o.Get("NonRetryableError").(*goja.Object), o.Get("RetryAfterError").(*goja.Object)
 	return s, nil
+}
+
+// load runs a program: it evaluates the script's module.
+func (s *scope) load(p *program) error {
+	if err := s.attempt(func() { s.globals.Patch(p.needs) }); err != nil {
+		return err
+	}
+	_, err := s.RunProgram(p.Program)
+	return err //nolint:wrapcheck // the caller asks what kind of error it is
 }
 
 // attempt runs f, which may run the script's code from outside the runtime, and gives what was thrown, or the interrupt that ended it.
@@ -69,28 +82,4 @@ func (s *scope) attempt(f func()) (err error) {
 		return ex
 	}
 	return nil
-}
-
-// maxRetryAfter bounds what a script may ask for.
-const maxRetryAfter = 365 * 24 * time.Hour
-
-// duration gives the milliseconds of a Go duration string or a number of milliseconds, as RetryAfterError takes it.
-func (s *scope) duration(call goja.FunctionCall) goja.Value {
-	arg := call.Argument(0)
-	var d time.Duration
-	var err error
-	switch v := arg.Export().(type) {
-	case string:
-		d, err = time.ParseDuration(v)
-	case int64:
-		d = time.Duration(min(v, int64(maxRetryAfter/time.Millisecond)+1)) * time.Millisecond
-	case float64:
-		d = time.Duration(min(v, float64(maxRetryAfter/time.Millisecond)+1) * float64(time.Millisecond))
-	default:
-		err = errors.New("not a duration")
-	}
-	if err != nil || d <= 0 || d > maxRetryAfter {
-		panic(s.NewTypeError("RetryAfterError takes a positive duration of at most 365 days, like \"30s\", or a number of milliseconds"))
-	}
-	return s.ToValue(float64(d) / float64(time.Millisecond))
 }
