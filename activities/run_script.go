@@ -218,8 +218,21 @@ func (r *run) end(ctx context.Context, c picloud.Committed) (RunScriptResult, er
 		}
 		return small, nil
 	default:
+		if c.Result != nil && len(c.Result.Value)+len(bodyOf(c.Result)) > maxCarriedResult {
+			return small, nil // the caller's process reads it from the record
+		}
 		return RunScriptResult{End: c}, nil
 	}
+}
+
+// maxCarriedResult bounds, in bytes, the result that goes through Temporal's history to a caller in another process.
+const maxCarriedResult = 64 << 10
+
+func bodyOf(r *picloud.Result) []byte {
+	if r.Response == nil {
+		return nil
+	}
+	return r.Response.Body
 }
 
 // fault ends a try that the platform spoilt. Where the reason is that the workflow was canceled, it says so.

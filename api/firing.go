@@ -45,17 +45,26 @@ const runGrace = 5 * time.Second
 func (s *server) runSync(ctx context.Context, f picloud.Firing, event picloud.Event, wait time.Duration) (picloud.Committed, error) {
 	address, delivery, done := s.Inbox.Open(f.ExecutionID)
 	defer done()
-	f.ReplyTo, f.Event = address, &event
+	f.ReplyTo = address
+	if len(event.Data) <= picloud.MaxInlineEvent {
+		f.Event = &event
+	} else if err := s.Outbox.KeepEvent(ctx, f.AppID, event); err != nil {
+		return picloud.Committed{}, err
+	}
 	if err := s.Engine.Start(ctx, f); err != nil {
 		return picloud.Committed{}, engineFault(err)
 	}
 	return s.awaitEnd(ctx, f.AppID, f.ExecutionID, delivery, wait)
 }
 
-// checkPayload says whether an event's data is within a script's limit.
+// checkPayload says whether data that a caller gives is within a script's limit.
 func checkPayload(data json.RawMessage, limits picloud.Limits) error {
-	if len(data) > limits.PayloadBytes {
-		return picloud.Errorf(picloud.TooLarge, "payload_too_large", "the event's data has %d bytes: at most %d", len(data), limits.PayloadBytes)
+	return checkSize(data, limits.PayloadBytes)
+}
+
+func checkSize(data json.RawMessage, most int) error {
+	if len(data) > most {
+		return picloud.Errorf(picloud.TooLarge, "payload_too_large", "the event's data has %d bytes: at most %d", len(data), most)
 	}
 	return nil
 }

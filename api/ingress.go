@@ -79,7 +79,7 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	if err := checkPayload(data, endpoint.Limits); err != nil {
+	if err := checkSize(data, endpoint.Limits.MaxEventBytes()); err != nil {
 		return call{}, err
 	}
 	event := newEvent(r.Context(), "/apps/"+endpoint.App.Slug+"/http/"+endpoint.Script, path, data)

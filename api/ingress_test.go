@@ -86,7 +86,15 @@ func ingressScenarios() []scenario {
 		{name: "wrong key", path: run("hello"), headers: map[string]string{"Authorization": "Bearer x"}, status: 401, code: "wrong_key"},
 		{name: "basic is for browsers", path: run("hello"), headers: map[string]string{"Authorization": "Basic YWRtaW46cGNrX3Rlc3Q="}, status: 401, code: "unauthenticated"},
 		{name: "body too large", method: "POST", path: run("hello"), body: long(big), status: 413, code: "payload_too_large"},
-		{name: "event too large", method: "POST", path: run("hello"), body: long(1 << 20), status: 413, code: "payload_too_large"},
+		{
+			name: "body at the limit", method: "POST", path: run("hello"), body: long(1 << 20), status: 200,
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				t.Helper()
+				f := w.engine.started[0]
+				require.Nil(t, f.Event, "it is too large to be carried")
+				require.Equal(t, f.EventID, w.kept[0].ID)
+			},
+		},
 		{name: "malformed JSON", method: "POST", path: run("hello"), body: `{"a"`, headers: typed("application/json"), status: 400, code: "malformed_json"},
 		{name: "malformed form", method: "POST", path: run("hello"), body: `a=%zz`, headers: typed("application/x-www-form-urlencoded"), status: 400, code: "malformed_form"},
 		{name: "NUL in path", path: run("hello") + "/%00", status: 400, code: "malformed_path"},

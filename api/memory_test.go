@@ -28,6 +28,7 @@ type memory struct {
 	abandoned   []picloud.AbandonedExecution
 	published   []picloud.Effect
 	enqueued    []picloud.Firing
+	kept        []picloud.Event
 	events      []picloud.Event
 	idempotency map[string]string
 	compiled    int
@@ -380,6 +381,12 @@ func (m *memory) Publish(_ context.Context, _ picloud.App, topic string, data js
 	defer m.write()()
 	m.origins, m.published = append(m.origins, from), append(m.published, picloud.Effect{Type: picloud.EffectTopicPublish, Topic: topic, Value: data})
 	return picloud.Published{EventID: testID(78), Executions: []string{testID(77)}}, nil
+}
+
+func (m *memory) KeepEvent(_ context.Context, _ string, e picloud.Event) error {
+	defer m.write()()
+	m.kept = append(m.kept, e)
+	return nil
 }
 
 func (m *memory) Endpoint(ctx context.Context, app, script string) (picloud.Endpoint, error) {

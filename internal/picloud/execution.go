@@ -157,6 +157,8 @@ type Engine interface {
 type Outbox interface {
 	// Enqueue stores the event and the firing; when it returns, the firing is durable.
 	Enqueue(ctx context.Context, f Firing, e Event) error
+	// KeepEvent stores an event alone, for a firing that is too large to carry it.
+	KeepEvent(ctx context.Context, appID string, e Event) error
 }
 
 // AbandonedExecution is the forensic record of an execution that ended when its caller was gone.

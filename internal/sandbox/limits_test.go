@@ -87,7 +87,7 @@ func TestLimitsAreInTheMessages(t *testing.T) {
 	require.Contains(t, b.runAs(run).Failure.Message, "50ms")
 	run.Limits = picloud.Limits{CPU: 60 * time.Millisecond}
 	require.Contains(t, b.runAs(run).Failure.Message, "60ms")
-	run.Event.Data = []byte(`"` + strings.Repeat("x", picloud.DefaultLimits.PayloadBytes) + `"`)
+	run.Event.Data = []byte(`"` + strings.Repeat("x", picloud.DefaultLimits.MaxEventBytes()) + `"`)
 	require.Equal(t, "PayloadLimitExceeded", b.runAs(run).Failure.Type)
 }
 

@@ -19,7 +19,7 @@ const wallGrace = 400 * time.Millisecond
 // Run implements picloud.Sandbox.
 func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error) {
 	limits := within(run.Limits, picloud.DefaultLimits, p.options.Ceiling)
-	if n := len(run.Event.Data); n > limits.PayloadBytes {
+	if n := len(run.Event.Data); n > limits.MaxEventBytes() {
 		return picloud.Outcome{Failure: fault.Payload("the event's data", n, limits)}, nil
 	}
 	if run.Time.IsZero() {

@@ -23,6 +23,11 @@ func (s *Store) Enqueue(ctx context.Context, f picloud.Firing, e picloud.Event) 
 	return err
 }
 
+// KeepEvent implements picloud.Outbox.
+func (s *Store) KeepEvent(ctx context.Context, appID string, e picloud.Event) error {
+	return insertEvent(ctx, s.queries, appID, e)
+}
+
 // insertFiring writes the outbox row of f. Version 0 is the version that is active when the row is claimed.
 func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error {
 	var version *int32
@@ -57,13 +62,9 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 }
 
 func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
-	retry := s.options.Retry
-	own, err := decodeOptional[picloud.RetryPolicy](r.Retry)
+	retry, err := s.retryPolicy(r.Retry)
 	if err != nil {
 		return picloud.Firing{}, err
-	}
-	if own != nil {
-		retry = *own
 	}
 	limits, err := decode[picloud.Limits](r.Limits)
 	if err != nil {
@@ -75,6 +76,15 @@ func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
 		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.options.MaxDepth,
 		ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
 	}, nil
+}
+
+// retryPolicy reads the policy of a trigger; NULL is the instance's default.
+func (s *Store) retryPolicy(column []byte) (picloud.RetryPolicy, error) {
+	own, err := decodeOptional[picloud.RetryPolicy](column)
+	if err != nil || own == nil {
+		return s.options.Retry, err
+	}
+	return *own, nil
 }
 
 // DeleteFirings implements picloud.Dispatching.
