@@ -1,73 +1,59 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// fillLimits gives l with its zero fields taken from other.
-func fillLimits(l, other picloud.Limits) picloud.Limits {
-	fill := func(to *int, from int) {
-		if *to == 0 {
-			*to = from
+// GetLimits implements StrictServerInterface.
+func (s *server) GetLimits(context.Context, GetLimitsRequestObject) (GetLimitsResponseObject, error) {
+	list := RunLimitList{Items: make([]RunLimit, 0, len(picloud.LimitTable))}
+	for _, m := range picloud.LimitTable {
+		ceiling := m.Get(s.Ceiling)
+		item := RunLimit{
+			Name: m.Name, Unit: m.Unit, Minimum: limitValue(m, m.Least), Default: limitValue(m, min(m.Get(picloud.DefaultLimits), ceiling)),
+			Ceiling: limitValue(m, ceiling), Variable: m.Variable, Description: m.Description,
 		}
+		if m.ErrorType != "" {
+			reason := string(m.Reason)
+			item.ErrorType, item.Reason = &m.ErrorType, &reason
+		}
+		list.Items = append(list.Items, item)
 	}
-	if l.Wall == 0 {
-		l.Wall = other.Wall
+	return GetLimits200JSONResponse(list), nil
+}
+
+// limitValue gives a limit's value as JSON has it: a duration string, or a number.
+func limitValue(m picloud.Limit, value int64) any {
+	if m.Unit == picloud.LimitDuration {
+		return formatDuration(time.Duration(value))
 	}
-	if l.CPU == 0 {
-		l.CPU = other.CPU
-	}
-	fill(&l.MemoryMB, other.MemoryMB)
-	fill(&l.PayloadBytes, other.PayloadBytes)
-	fill(&l.LogBytes, other.LogBytes)
-	fill(&l.HostCalls, other.HostCalls)
-	fill(&l.Effects, other.Effects)
-	return l
+	return value
 }
 
 // parseLimits reads what a script asks for: what it leaves out is the default, or the ceiling where that is lower.
 func parseLimits(asked *Limits, ceiling picloud.Limits) (picloud.Limits, error) {
+	fields, err := limitFields(asked)
+	if err != nil {
+		return picloud.Limits{}, err
+	}
 	var wrong []picloud.FieldError
-	say := func(field, format string, args ...any) {
-		wrong = append(wrong, picloud.FieldError{Field: "limits." + field, Message: fmt.Sprintf(format, args...)})
-	}
-	duration := func(field string, s *string, fallback, most time.Duration) time.Duration {
-		if s == nil {
-			return min(fallback, most)
+	l := picloud.DefaultLimits.Within(ceiling)
+	for _, m := range picloud.LimitTable {
+		text, given := fields[m.Name]
+		if !given {
+			continue
 		}
-		d, err := time.ParseDuration(*s)
-		switch {
-		case err != nil:
-			say(field, `%q is no duration: use e.g. "500ms", "10s" or "5m"`, (*s)[:min(len(*s), 50)])
-		case d < time.Millisecond || d > most:
-			say(field, `must be "1ms" to this instance's ceiling, %q`, formatDuration(most))
+		value, err := parseLimit(m, text, m.Get(ceiling))
+		if err != nil {
+			wrong = append(wrong, picloud.FieldError{Field: "limits." + m.Name, Message: err.Error()})
 		}
-		return d
-	}
-	number := func(field string, n *int, fallback, most int) int {
-		if n == nil {
-			return min(fallback, most)
-		}
-		if *n < 1 || *n > most {
-			say(field, "must be 1 to this instance's ceiling, %d", most)
-		}
-		return *n
-	}
-	if asked == nil {
-		asked = &Limits{}
-	}
-	d := picloud.DefaultLimits
-	l := picloud.Limits{
-		Wall:         duration("wall", asked.Wall, d.Wall, ceiling.Wall),
-		CPU:          duration("cpu", asked.CPU, d.CPU, ceiling.CPU),
-		MemoryMB:     number("memory_mb", asked.MemoryMb, d.MemoryMB, ceiling.MemoryMB),
-		PayloadBytes: number("payload_bytes", asked.PayloadBytes, d.PayloadBytes, ceiling.PayloadBytes),
-		LogBytes:     number("log_bytes", asked.LogBytes, d.LogBytes, ceiling.LogBytes),
-		HostCalls:    number("host_calls", asked.HostCalls, d.HostCalls, ceiling.HostCalls),
-		Effects:      number("effects", asked.Effects, d.Effects, ceiling.Effects),
+		m.Set(&l, value)
 	}
 	if wrong != nil {
 		return l, picloud.InvalidFields(wrong...)
@@ -75,9 +61,49 @@ func parseLimits(asked *Limits, ceiling picloud.Limits) (picloud.Limits, error) 
 	return l, nil
 }
 
+// limitFields gives the fields that are set, by the names of picloud.LimitTable.
+func limitFields(l *Limits) (fields map[string]json.RawMessage, err error) {
+	text, err := json.Marshal(l)
+	if err == nil {
+		err = json.Unmarshal(text, &fields)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read limits: %w", err)
+	}
+	return fields, nil
+}
+
+// parseLimit reads one value and checks its bounds. Its errors are for users.
+func parseLimit(m picloud.Limit, text json.RawMessage, most int64) (value int64, err error) {
+	if m.Unit == picloud.LimitDuration {
+		var s string
+		if err := json.Unmarshal(text, &s); err != nil {
+			return 0, errors.New("must be a duration")
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return 0, fmt.Errorf(`%q is no duration: use e.g. "500ms", "10s" or "5m"`, s[:min(len(s), 50)])
+		}
+		if int64(d) < m.Least || int64(d) > most {
+			return 0, fmt.Errorf("must be %q to this instance's ceiling, %q", formatDuration(time.Duration(m.Least)), formatDuration(time.Duration(most)))
+		}
+		return int64(d), nil
+	}
+	if err := json.Unmarshal(text, &value); err != nil {
+		return 0, errors.New("must be an integer")
+	}
+	if value < m.Least || value > most {
+		return 0, fmt.Errorf("must be %d to this instance's ceiling, %d", m.Least, most)
+	}
+	return value, nil
+}
+
+// toLimits gives limits as the API writes them; versions of before a limit was known have its default.
 func toLimits(l picloud.Limits) Limits {
+	l = l.Or(picloud.DefaultLimits)
 	wall, cpu := formatDuration(l.Wall), formatDuration(l.CPU)
 	return Limits{
-		Wall: &wall, CPU: &cpu, MemoryMb: &l.MemoryMB, PayloadBytes: &l.PayloadBytes, LogBytes: &l.LogBytes, HostCalls: &l.HostCalls, Effects: &l.Effects,
+		Wall: &wall, CPU: &cpu, MemoryMb: &l.MemoryMB, CallDepth: &l.CallDepth, PayloadBytes: &l.PayloadBytes, LogBytes: &l.LogBytes,
+		HostCalls: &l.HostCalls, Effects: &l.Effects,
 	}
 }

@@ -412,6 +412,9 @@ type KVWritten struct {
 
 // Limits What a script may use. Left out = the default; never more than the instance's ceiling.
 type Limits struct {
+	// CallDepth Functions that wait for each other's return.
+	CallDepth *int `json:"call_depth,omitempty"`
+
 	// CPU CPU time of the script itself.
 	CPU       *string `json:"cpu,omitempty"`
 	Effects   *int    `json:"effects,omitempty"`
@@ -506,6 +509,41 @@ type RetryPolicy struct {
 
 // RetryPolicyPatch A merge patch of a RetryPolicy; null: the instance's defaults.
 type RetryPolicyPatch = json.RawMessage
+
+// RunLimit One limit of a run. Values are Go duration strings where the unit is `duration`, else integers.
+type RunLimit struct {
+	// Ceiling The most that a script may ask for on this instance.
+	Ceiling interface{} `json:"ceiling"`
+
+	// Default What a script gets that asks for nothing.
+	Default interface{} `json:"default"`
+
+	// Description What it bounds.
+	Description string `json:"description"`
+
+	// ErrorType Type of the error that a run ends with at the limit; null where the run goes on.
+	ErrorType *string `json:"error_type"`
+
+	// Minimum The least that a script may ask for.
+	Minimum interface{} `json:"minimum"`
+
+	// Name Its name in a script's `limits`.
+	Name string `json:"name"`
+
+	// Reason That error's reason.
+	Reason *string `json:"reason"`
+
+	// Unit duration, MiB, bytes, frames, calls or effects.
+	Unit string `json:"unit"`
+
+	// Variable The environment variable of the ceiling.
+	Variable string `json:"variable"`
+}
+
+// RunLimitList defines model for RunLimitList.
+type RunLimitList struct {
+	Items []RunLimit `json:"items"`
+}
 
 // Script defines model for Script.
 type Script struct {
@@ -982,6 +1020,9 @@ type ServerInterface interface {
 	// FireTrigger Fire a trigger by hand
 	// (POST /v1/apps/{app}/triggers/{trigger}/fire)
 	FireTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
+	// GetLimits The limits of a run
+	// (GET /v1/limits)
+	GetLimits(c *gin.Context)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2355,6 +2396,19 @@ func (siw *ServerInterfaceWrapper) FireTrigger(c *gin.Context) {
 	siw.Handler.FireTrigger(c, app, trigger)
 }
 
+// GetLimits operation middleware
+func (siw *ServerInterfaceWrapper) GetLimits(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetLimits(c)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -2384,6 +2438,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
+	router.GET(options.BaseURL+"/v1/limits", wrapper.GetLimits)
 	router.GET(options.BaseURL+"/v1/apps", wrapper.ListApps)
 	router.POST(options.BaseURL+"/v1/apps", wrapper.CreateApp)
 	router.DELETE(options.BaseURL+"/v1/apps/:app", wrapper.DeleteApp)
@@ -5717,6 +5772,59 @@ func (response FireTrigger500ApplicationProblemPlusJSONResponse) VisitFireTrigge
 	return err
 }
 
+type GetLimitsRequestObject struct {
+}
+
+type GetLimitsResponseObject interface {
+	VisitGetLimitsResponse(w http.ResponseWriter) error
+}
+
+type GetLimits200JSONResponse RunLimitList
+
+func (response GetLimits200JSONResponse) VisitGetLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLimits401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetLimits401ApplicationProblemPlusJSONResponse) VisitGetLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLimits500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetLimits500ApplicationProblemPlusJSONResponse) VisitGetLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process alive?
@@ -5818,6 +5926,9 @@ type StrictServerInterface interface {
 	// FireTrigger Fire a trigger by hand
 	// (POST /v1/apps/{app}/triggers/{trigger}/fire)
 	FireTrigger(ctx context.Context, request FireTriggerRequestObject) (FireTriggerResponseObject, error)
+	// GetLimits The limits of a run
+	// (GET /v1/limits)
+	GetLimits(ctx context.Context, request GetLimitsRequestObject) (GetLimitsResponseObject, error)
 }
 
 // StrictErrors answers what goes wrong around the handlers.
@@ -6417,6 +6528,19 @@ func (h *strictHandler) FireTrigger(c *gin.Context, app AppSlug, trigger Trigger
 		return
 	}
 	if err := response.VisitFireTriggerResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetLimits reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetLimits(c *gin.Context) {
+	var request GetLimitsRequestObject
+	response, err := h.operations.GetLimits(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetLimitsResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

@@ -232,6 +232,15 @@ func scriptScenarios() []scenario {
 		put("wall no duration", limits(`{"wall":"ten"}`), 422, "invalid", "limits.wall"),
 		put("wall negative", limits(`{"wall":"-1s"}`), 422, "invalid", "limits.wall"),
 		put("wall a number", limits(`{"wall":5}`), 422, "invalid", "limits.wall"),
+		put("call depth over the ceiling", limits(`{"call_depth":4001}`), 422, "invalid", "limits.call_depth"),
+		put("call depth under the least", limits(`{"call_depth":15}`), 422, "invalid", "limits.call_depth"),
+		{
+			name: "limits", operation: "getLimits", path: "/v1/limits", status: 200,
+			says: []string{
+				`"name":"wall"`, `"ceiling":"10s"`, `"minimum":"1ms"`, `"error_type":"WallLimitExceeded"`, `"reason":"timeout"`, `"name":"call_depth"`, `"default":4000`,
+				`"variable":"PICLOUD_SANDBOX_MAX_EFFECTS"`, `"error_type":null`,
+			},
+		},
 		put("memory over the ceiling", limits(`{"memory_mb":129}`), 422, "invalid", "limits.memory_mb"),
 		put("memory zero", limits(`{"memory_mb":0}`), 422, "invalid", "limits.memory_mb"),
 		put("memory a fraction", limits(`{"memory_mb":1.5}`), 422, "invalid", "limits.memory_mb"),

@@ -70,7 +70,7 @@ func New(options Options) http.Handler {
 	if options.MaxDepth == 0 {
 		options.MaxDepth = 16
 	}
-	options.Ceiling = fillLimits(options.Ceiling, picloud.DefaultLimits)
+	options.Ceiling = options.Ceiling.Or(picloud.DefaultLimits)
 	options.PublicURL = strings.TrimRight(options.PublicURL, "/")
 	s := &server{Options: options, auth: auth.New(options.AdminKey)}
 	return s.routes()

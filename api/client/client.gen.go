@@ -414,6 +414,9 @@ type KVWritten struct {
 
 // Limits What a script may use. Left out = the default; never more than the instance's ceiling.
 type Limits struct {
+	// CallDepth Functions that wait for each other's return.
+	CallDepth *int `json:"call_depth,omitempty"`
+
 	// CPU CPU time of the script itself.
 	CPU       *string `json:"cpu,omitempty"`
 	Effects   *int    `json:"effects,omitempty"`
@@ -508,6 +511,41 @@ type RetryPolicy struct {
 
 // RetryPolicyPatch A merge patch of a RetryPolicy; null: the instance's defaults.
 type RetryPolicyPatch = json.RawMessage
+
+// RunLimit One limit of a run. Values are Go duration strings where the unit is `duration`, else integers.
+type RunLimit struct {
+	// Ceiling The most that a script may ask for on this instance.
+	Ceiling interface{} `json:"ceiling"`
+
+	// Default What a script gets that asks for nothing.
+	Default interface{} `json:"default"`
+
+	// Description What it bounds.
+	Description string `json:"description"`
+
+	// ErrorType Type of the error that a run ends with at the limit; null where the run goes on.
+	ErrorType *string `json:"error_type"`
+
+	// Minimum The least that a script may ask for.
+	Minimum interface{} `json:"minimum"`
+
+	// Name Its name in a script's `limits`.
+	Name string `json:"name"`
+
+	// Reason That error's reason.
+	Reason *string `json:"reason"`
+
+	// Unit duration, MiB, bytes, frames, calls or effects.
+	Unit string `json:"unit"`
+
+	// Variable The environment variable of the ceiling.
+	Variable string `json:"variable"`
+}
+
+// RunLimitList defines model for RunLimitList.
+type RunLimitList struct {
+	Items []RunLimit `json:"items"`
+}
 
 // Script defines model for Script.
 type Script struct {
@@ -1311,6 +1349,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/fire (the `FireTrigger` operationId).
 	FireTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLimits The limits of a run
+	//
+	// Every limit of a run with its default, this instance's ceiling, and the error that a run ends with when it goes beyond.
+	//
+	// Corresponds with GET /v1/limits (the `GetLimits` operationId).
+	GetLimits(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetHealth Is the process alive?
@@ -2088,6 +2133,23 @@ func (c *Client) FireTriggerWithBody(ctx context.Context, app AppSlug, trigger T
 // Corresponds with POST /v1/apps/{app}/triggers/{trigger}/fire (the `FireTrigger` operationId).
 func (c *Client) FireTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFireTriggerRequest(c.Server, app, trigger, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLimits The limits of a run
+//
+// Every limit of a run with its default, this instance's ceiling, and the error that a run ends with when it goes beyond.
+//
+// Corresponds with GET /v1/limits (the `GetLimits` operationId).
+func (c *Client) GetLimits(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLimitsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4053,6 +4115,33 @@ func NewFireTriggerRequestWithBody(server string, app AppSlug, trigger TriggerID
 	return req, nil
 }
 
+// NewGetLimitsRequest constructs an http.Request for the GetLimits method
+func NewGetLimitsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/limits")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -4497,6 +4586,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/fire (the `FireTrigger` operationId).
 	FireTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*FireTriggerResponse, error)
+
+	// GetLimitsWithResponse The limits of a run
+	//
+	// Every limit of a run with its default, this instance's ceiling, and the error that a run ends with when it goes beyond.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/limits (the `GetLimits` operationId).
+	GetLimitsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLimitsResponse, error)
 }
 
 type GetHealthResponse struct {
@@ -6973,6 +7071,61 @@ func (r FireTriggerResponse) ContentType() string {
 	return ""
 }
 
+type GetLimitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RunLimitList
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLimitsResponse) GetJSON200() *RunLimitList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetLimitsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetLimitsResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLimitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLimitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLimitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLimitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetHealthWithResponse Is the process alive?
 //
 // Answers as long as the process serves HTTP. Needs no key.
@@ -7630,6 +7783,21 @@ func (c *ClientWithResponses) FireTriggerWithResponse(ctx context.Context, app A
 		return nil, err
 	}
 	return ParseFireTriggerResponse(rsp)
+}
+
+// GetLimitsWithResponse The limits of a run
+//
+// Every limit of a run with its default, this instance's ceiling, and the error that a run ends with when it goes beyond.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/limits (the `GetLimits` operationId).
+func (c *ClientWithResponses) GetLimitsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLimitsResponse, error) {
+	rsp, err := c.GetLimits(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLimitsResponse(rsp)
 }
 
 // ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
@@ -9678,6 +9846,46 @@ func ParseFireTriggerResponse(rsp *http.Response) (*FireTriggerResponse, error) 
 			headers.Location = value
 		}
 		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetLimitsResponse parses an HTTP response from a GetLimitsWithResponse call
+func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLimitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RunLimitList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
 	}
 
 	return response, nil

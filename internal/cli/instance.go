@@ -269,6 +269,7 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 	}
 	pool, err := sandbox.New(sandbox.Options{
 		Command: []string{self, sandboxChild}, Size: processes, KV: data, Ceiling: i.config.Ceiling(), Log: i.log,
+		RequireAll: i.config.Sandbox.Require == config.RequireFull,
 	})
 	if err != nil {
 		return nil, err

@@ -46,15 +46,23 @@ type Retention struct {
 
 // Sandbox is the instance's ceiling: a script may ask for less, never for more.
 type Sandbox struct {
-	Processes       int           `env:"PROCESSES"` // children at a time; 0 = two a core
+	Processes       int           `env:"PROCESSES"`                   // children at a time; 0 = two a core
+	Require         string        `env:"REQUIRE" envDefault:"kernel"` // RequireKernel or RequireFull
 	MaxWall         time.Duration `env:"MAX_WALL" envDefault:"5m"`
 	MaxCPU          time.Duration `env:"MAX_CPU" envDefault:"30s"`
 	MaxMemoryMB     int           `env:"MAX_MEMORY_MB" envDefault:"128"`
+	MaxCallDepth    int           `env:"MAX_CALL_DEPTH" envDefault:"4000"`
 	MaxPayloadBytes int           `env:"MAX_PAYLOAD_BYTES" envDefault:"1048576"`
 	MaxLogBytes     int           `env:"MAX_LOG_BYTES" envDefault:"65536"`
 	MaxHostCalls    int           `env:"MAX_HOST_CALLS" envDefault:"1000"`
 	MaxEffects      int           `env:"MAX_EFFECTS" envDefault:"500"`
 }
+
+// What Sandbox.Require may be.
+const (
+	RequireKernel = "kernel" // the layers that the kernel has; a line in the log names those that it lacks
+	RequireFull   = "full"   // all layers: the start fails where one is refused
+)
 
 // Read reads the process's environment. The error names every variable that is wrong, and how to mend it.
 func Read() (Config, error) { return parse(env.Options{}) }
@@ -86,6 +94,7 @@ func (c Config) check() error {
 	atLeast("PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS", c.Retention.AbandonedExecutionsDays, 1)
 	atLeast("PICLOUD_SANDBOX_PROCESSES", c.Sandbox.Processes, 0)
 	atLeast("PICLOUD_SANDBOX_MAX_MEMORY_MB", c.Sandbox.MaxMemoryMB, 8)
+	atLeast("PICLOUD_SANDBOX_MAX_CALL_DEPTH", c.Sandbox.MaxCallDepth, 16)
 	atLeast("PICLOUD_SANDBOX_MAX_PAYLOAD_BYTES", c.Sandbox.MaxPayloadBytes, 1024)
 	atLeast("PICLOUD_SANDBOX_MAX_LOG_BYTES", c.Sandbox.MaxLogBytes, 1024)
 	atLeast("PICLOUD_SANDBOX_MAX_HOST_CALLS", c.Sandbox.MaxHostCalls, 1)
@@ -95,6 +104,9 @@ func (c Config) check() error {
 	}
 	if c.Sandbox.MaxCPU < 10*time.Millisecond {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_SANDBOX_MAX_CPU is %s: at least 10ms", c.Sandbox.MaxCPU))
+	}
+	if c.Sandbox.Require != RequireKernel && c.Sandbox.Require != RequireFull {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_SANDBOX_REQUIRE is %q: %s or %s", c.Sandbox.Require, RequireKernel, RequireFull))
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_LOG_FORMAT is %q: text or json", c.LogFormat))
@@ -120,7 +132,7 @@ func (c Config) RetryPolicy() picloud.RetryPolicy {
 func (c Config) Ceiling() picloud.Limits {
 	s := c.Sandbox
 	return picloud.Limits{
-		Wall: s.MaxWall, CPU: s.MaxCPU, MemoryMB: s.MaxMemoryMB, PayloadBytes: s.MaxPayloadBytes, LogBytes: s.MaxLogBytes,
+		Wall: s.MaxWall, CPU: s.MaxCPU, MemoryMB: s.MaxMemoryMB, CallDepth: s.MaxCallDepth, PayloadBytes: s.MaxPayloadBytes, LogBytes: s.MaxLogBytes,
 		HostCalls: s.MaxHostCalls, Effects: s.MaxEffects,
 	}
 }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -28,6 +29,8 @@ func TestEveryWrongVariableIsNamed(t *testing.T) {
 		"PICLOUD_EXECUTION_RETENTION_DAYS":            "-1",
 		"PICLOUD_SANDBOX_MAX_WALL":                    "1ns",
 		"PICLOUD_SANDBOX_MAX_MEMORY_MB":               "1",
+		"PICLOUD_SANDBOX_MAX_CALL_DEPTH":              "1",
+		"PICLOUD_SANDBOX_REQUIRE":                     "most",
 		"PICLOUD_LOG_FORMAT":                          "xml",
 		"PICLOUD_ADMIN_KEY":                           "short",
 		"PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS":      "0",
@@ -42,4 +45,20 @@ func TestEveryWrongVariableIsNamed(t *testing.T) {
 	}
 	_, err := config.ReadFrom(map[string]string{"PICLOUD_SANDBOX_MAX_WALL": "soon"})
 	assert.ErrorContains(t, err, "soon")
+}
+
+// Every limit has its variable, its default is the table's ceiling, and docs/operations.md names it.
+func TestCeilingsAreThoseOfTheTable(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	normal, err := config.ReadFrom(map[string]string{})
+	require.NoError(t, err)
+	for _, l := range picloud.LimitTable {
+		assert.Equal(t, l.Ceiling, l.Get(normal.Ceiling()), l.Name)
+		less, err := config.ReadFrom(map[string]string{l.Variable: l.Text(l.Ceiling - 1)})
+		require.NoError(t, err, l.Variable)
+		assert.Equal(t, l.Ceiling-1, l.Get(less.Ceiling()), l.Variable)
+		assert.Contains(t, string(docs), "`"+l.Variable+"`")
+	}
 }

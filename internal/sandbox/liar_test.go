@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
@@ -74,6 +75,9 @@ var liars = map[string]string{ // to the type of the failure
 	"half a frame": "SandboxDied", "nothing": "SandboxDied",
 }
 
+// lacksLandlock is a child whose machine refuses a layer of protection.
+const lacksLandlock = "lacks landlock"
+
 // lie is a child that says Hello and answers its first run with nonsense.
 func lie(how string) {
 	frames := frame.NewReader(os.Stdin, 1<<20, 1<<20)
@@ -81,7 +85,19 @@ func lie(how string) {
 		os.Exit(0)
 	}
 	socket := os.NewFile(0, "socket")
-	_, _ = socket.Write(frame.Append(nil, frame.New(frame.KindHello, 0, frame.Hello{}, nil)))
+	var hello frame.Hello
+	if how == lacksLandlock {
+		hello.Warnings = []string{"landlock: the kernel has none, or it is off"}
+	}
+	_, _ = socket.Write(frame.Append(nil, frame.New(frame.KindHello, 0, hello, nil)))
+	switch how {
+	case "dies when idle":
+		os.Exit(7)
+	case "dies before it reads":
+		fds := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
+		_, _ = unix.Poll(fds, -1)
+		os.Exit(7)
+	}
 	if _, err := frames.Next(); err != nil {
 		os.Exit(0)
 	}

@@ -91,6 +91,25 @@ func TestLimitsAreInTheMessages(t *testing.T) {
 	require.Equal(t, "PayloadLimitExceeded", b.runAs(run).Failure.Type)
 }
 
+func TestDeepCallsEndAtTheirLimit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	run := attempt(b.compile("function f(n: number): number {\n  return n === 0 ? 0 : f(n - 1) + 1\n}\nexport default (e: any) => { try { return f(e.data) } catch { return 'caught' } }"))
+	run.Event.Data = []byte("3900")
+	require.Nil(t, b.runAs(run).Failure)
+	run.Event.Data = []byte("4100")
+	e := b.runAs(run).Failure
+	require.Equal(t, picloud.ReasonResourceLimit, e.Reason)
+	require.Equal(t, "CallDepthLimitExceeded", e.Type)
+	require.Contains(t, e.Message, "limit of 4000 frames")
+	require.Contains(t, e.Stack, "fulfil.ts:2:")
+	run.Limits.CallDepth = 50
+	run.Event.Data = []byte("60")
+	require.Contains(t, b.runAs(run).Failure.Message, "limit of 50 frames")
+	run.Event.Data = []byte("30")
+	require.Nil(t, b.runAs(run).Failure)
+}
+
 func TestGarbageIsNotMemory(t *testing.T) {
 	t.Parallel()
 	if raceDetector {
@@ -190,14 +209,10 @@ func TestChildKilledFromOutsideIsReplaced(t *testing.T) {
 	require.Equal(t, picloud.ReasonResourceLimit, out.Failure.Reason)
 	require.Equal(t, "SandboxDied", out.Failure.Type)
 	require.Contains(t, out.Failure.Message, "signal: killed")
-	// The spare ones were killed too: a run may still meet one whose death is not known yet.
-	testkit.Eventually(t, 10*time.Second, func() error {
-		out, err := b.pool.Run(t.Context(), attempt(good))
-		if err == nil && out.Failure != nil {
-			err = out.Failure
-		}
-		return err
-	})
+	// The spare ones were killed too: none of them may cost a run.
+	for range 5 {
+		require.Nil(t, b.runAs(attempt(good)).Failure)
+	}
 }
 
 func TestCancelEndsTheRun(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,17 +19,20 @@ import (
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
+// retirement says when a process is replaced that has done nothing wrong.
+type retirement struct {
+	maxRuns          int // after so many runs
+	checkMemoryEvery int // its memory is looked at after each so many runs
+	keepPrivateMB    int // more private memory than this beside the memory limit's
+}
+
+var defaultRetirement = retirement{maxRuns: 2000, checkMemoryEvery: 16, keepPrivateMB: 128}
+
 const (
-	// maxRuns is how many runs a process serves before it is replaced.
-	maxRuns = 2000
-	// checkMemoryEvery is after how many runs a process's memory is looked at.
-	checkMemoryEvery = 16
 	// idlePerSlot is how many idle processes are kept for their apps, for each that may run at once.
 	idlePerSlot = 4
 	// startPause is the pause after a process could not be started.
 	startPause = time.Second
-	// keepPrivateMB is how much private memory an idle process may hold beside the memory limit's.
-	keepPrivateMB = 128
 )
 
 // compiler is the app that compilations are run for: no slug has a space.
@@ -46,12 +50,15 @@ type Options struct {
 	Ceiling picloud.Limits
 	// Egress says where ctx.fetch may connect; nil = the public Internet only.
 	Egress *egress.Guard
-	Log    logrus.FieldLogger
+	// RequireAll makes New fail where this machine refuses a layer of protection; else one line of the log says what is refused.
+	RequireAll bool
+	Log        logrus.FieldLogger
 }
 
 // Pool implements picloud.Sandbox and picloud.Compiler.
 type Pool struct {
 	options Options
+	retired retirement
 	folder  string // the empty working folder of the children
 	starter *starter
 	slots   chan struct{}   // one token a run
@@ -76,21 +83,45 @@ func New(o Options) (*Pool, error) {
 	if o.Egress == nil {
 		o.Egress = &egress.Guard{}
 	}
-	o.Ceiling = within(o.Ceiling, picloud.DefaultLimits, picloud.Limits{})
+	o.Ceiling = o.Ceiling.Or(picloud.DefaultLimits)
 	folder, err := os.MkdirTemp("", "picloud-sandbox-")
 	if err != nil {
 		return nil, fmt.Errorf("make working folder: %w", err)
 	}
 	p := &Pool{
-		options: o, folder: folder, starter: newStarter(), slots: make(chan struct{}, o.Size), compile: make(chan struct{}, 1),
+		options: o, retired: defaultRetirement, folder: folder, starter: newStarter(), slots: make(chan struct{}, o.Size), compile: make(chan struct{}, 1),
 		spares: make(chan *process),
 	}
 	p.life, p.end = context.WithCancel(context.Background())
+	if o.RequireAll {
+		if err := p.requireAll(); err != nil {
+			p.Close()
+			return nil, err
+		}
+	}
 	for range o.Size {
 		p.refills.Add(1)
 		go p.refill()
 	}
 	return p, nil
+}
+
+// requireAll starts a child to see that it gets every layer of protection.
+func (p *Pool) requireAll() error {
+	c, err := newProcess(p.starter, p.options.Command, p.folder, p.setup())
+	if err != nil {
+		return fmt.Errorf("start sandbox child: %w", err)
+	}
+	p.retire(c)
+	if len(c.warnings) > 0 {
+		return fmt.Errorf("require all layers of the sandbox: this machine refuses %s", strings.Join(c.warnings, "; "))
+	}
+	return nil
+}
+
+// setup is what every child is told first.
+func (p *Pool) setup() frame.Setup {
+	return frame.Setup{MemoryMB: max(p.options.Ceiling.MemoryMB, frame.CompileLimits.MemoryMB)}
 }
 
 // Close ends every child, those that run too, waits until all calls have come back, and removes the working folder. It may be called twice.
@@ -117,14 +148,13 @@ func (p *Pool) Close() {
 // refill keeps one process ready, and makes another when it is taken.
 func (p *Pool) refill() {
 	defer p.refills.Done()
-	setup := frame.Setup{MemoryMB: max(p.options.Ceiling.MemoryMB, frame.CompileLimits.MemoryMB)}
 	for {
 		select {
 		case <-p.life.Done():
 			return
 		default:
 		}
-		c, err := newProcess(p.starter, p.options.Command, p.folder, setup)
+		c, err := newProcess(p.starter, p.options.Command, p.folder, p.setup())
 		if err != nil {
 			p.options.Log.WithError(err).Error("sandbox child does not start")
 			select {
@@ -175,7 +205,7 @@ func (p *Pool) acquire(ctx context.Context, app string) (*process, error) {
 				return nil, context.Cause(ctx)
 			}
 		}
-		if c.alive() {
+		if c.quiet() {
 			return c, nil
 		}
 		p.discard(c)
@@ -185,7 +215,8 @@ func (p *Pool) acquire(ctx context.Context, app string) (*process, error) {
 // release takes a process back after a run that ended well.
 func (p *Pool) release(c *process) {
 	c.runs++
-	if c.runs >= maxRuns || c.runs%checkMemoryEvery == 0 && privateBytes(c.cmd.Process.Pid) > int64(p.options.Ceiling.MemoryMB+keepPrivateMB)<<20 {
+	if c.runs >= p.retired.maxRuns ||
+		c.runs%p.retired.checkMemoryEvery == 0 && privateBytes(c.cmd.Process.Pid) > int64(p.options.Ceiling.MemoryMB+p.retired.keepPrivateMB)<<20 {
 		p.discard(c)
 		return
 	}
@@ -237,27 +268,4 @@ func take(ctx context.Context, tokens chan struct{}) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// within gives l with zero fields as in defaults and none over ceiling's; a zero field of ceiling is no bound.
-func within(l, defaults, ceiling picloud.Limits) picloud.Limits {
-	return picloud.Limits{
-		Wall:         bound(l.Wall, defaults.Wall, ceiling.Wall),
-		CPU:          bound(l.CPU, defaults.CPU, ceiling.CPU),
-		MemoryMB:     bound(l.MemoryMB, defaults.MemoryMB, ceiling.MemoryMB),
-		PayloadBytes: bound(l.PayloadBytes, defaults.PayloadBytes, ceiling.PayloadBytes),
-		LogBytes:     bound(l.LogBytes, defaults.LogBytes, ceiling.LogBytes),
-		HostCalls:    bound(l.HostCalls, defaults.HostCalls, ceiling.HostCalls),
-		Effects:      bound(l.Effects, defaults.Effects, ceiling.Effects),
-	}
-}
-
-func bound[T ~int | ~int64](v, normal, most T) T {
-	if v <= 0 {
-		v = normal
-	}
-	if most > 0 {
-		v = min(v, most)
-	}
-	return v
 }

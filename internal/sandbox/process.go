@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox/fault"
@@ -34,7 +37,8 @@ var childEnv = []string{"GOGC=off", "GOTRACEBACK=none"}
 type process struct {
 	cmd      *exec.Cmd
 	conn     net.Conn
-	frames   *frame.Reader
+	input    *bufio.Reader // of conn
+	frames   *frame.Reader // of input
 	stderr   *headBuffer
 	dead     chan struct{} // closed when the process is gone and its last words are read
 	warnings []string
@@ -91,7 +95,8 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 		_ = theirs.Close()
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
-	p := &process{conn: conn, frames: frame.NewReader(bufio.NewReaderSize(conn, readBuffer), maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{}}
+	input := bufio.NewReaderSize(conn, readBuffer)
+	p := &process{conn: conn, input: input, frames: frame.NewReader(input, maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{}}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdin, p.cmd.Stderr, p.cmd.SysProcAttr = childEnv, folder, theirs, p.stderr, attributes()
 	err = s.start(p.cmd)
@@ -147,14 +152,46 @@ func (p *process) kill() {
 	_ = p.conn.Close()
 }
 
-// alive reports whether the process is still there.
-func (p *process) alive() bool {
+// quiet reports whether the process is there and has said nothing, as between two runs. A process that has just died may not be reaped yet, but its end
+// of the socket is closed.
+func (p *process) quiet() bool {
 	select {
 	case <-p.dead:
 		return false
 	default:
-		return true
+		return p.input.Buffered() == 0 && nothingToRead(p.conn)
 	}
+}
+
+// errUndelivered says that a process was gone before it had read what it was asked.
+var errUndelivered = errors.New("the process was gone")
+
+// undelivered tells whether an error in the first exchange with a process means that it had not read all of the question: the kernel says so where the
+// other end of a socket is closed with something unread in it.
+func undelivered(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// asUndelivered gives errUndelivered for an error that means it.
+func asUndelivered(err error) error {
+	if undelivered(err) {
+		return errUndelivered
+	}
+	return err
+}
+
+// nothingToRead reports whether a socket is open and empty.
+func nothingToRead(conn net.Conn) bool {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	empty := false
+	err = raw.Control(func(fd uintptr) {
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		empty = errors.Is(err, unix.EAGAIN)
+	})
+	return err == nil && empty
 }
 
 // autopsy says what a process that is dead died of, in a run with these limits.

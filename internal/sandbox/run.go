@@ -16,9 +16,12 @@ import (
 // wallGrace is how long after its wall limit a child may still report the end itself.
 const wallGrace = 400 * time.Millisecond
 
+// maxTries is how many processes are tried for a run that could not be delivered: one killed while idle, and a spare killed with it.
+const maxTries = 3
+
 // Run implements picloud.Sandbox.
 func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error) {
-	limits := within(run.Limits, picloud.DefaultLimits, p.options.Ceiling)
+	limits := run.Limits.Or(picloud.DefaultLimits).Within(p.options.Ceiling)
 	if n := len(run.Event.Data); n > limits.MaxEventBytes() {
 		return picloud.Outcome{Failure: fault.Payload("the event's data", n, limits)}, nil
 	}
@@ -39,11 +42,23 @@ func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error
 		return picloud.Outcome{}, fmt.Errorf("wait for sandbox: %w", err)
 	}
 	defer func() { <-p.slots }()
+	out, err := p.runOnce(ctx, run, fetch, head, data)
+	for try := 1; try < maxTries && errors.Is(err, errUndelivered); try++ { // nothing has run: another child may take it
+		out, err = p.runOnce(ctx, run, fetch, head, data)
+	}
+	if errors.Is(err, errUndelivered) {
+		return picloud.Outcome{Failure: fault.Died(err.Error())}, nil
+	}
+	return out, err
+}
+
+// runOnce runs in one process. errUndelivered says that it was gone before it began.
+func (p *Pool) runOnce(ctx context.Context, run picloud.Run, fetch *host.Fetch, head frame.Run, data []byte) (picloud.Outcome, error) {
 	c, err := p.acquire(ctx, run.AppID)
 	if err != nil {
 		return picloud.Outcome{}, fmt.Errorf("wait for sandbox child: %w", err)
 	}
-	s := newSession(ctx, c, limits, p.options.KV, fetch, run)
+	s := newSession(ctx, c, head.Limits, p.options.KV, fetch, run)
 	out, fit, err := s.run(head, data)
 	if fit {
 		p.release(c)
@@ -83,6 +98,15 @@ func (p *Pool) Compile(ctx context.Context, name string, language picloud.Langua
 		return picloud.Program{}, fmt.Errorf("wait for compiler: %w", err)
 	}
 	defer func() { <-p.compile }()
+	program, err := p.compileOnce(ctx, name, language, source)
+	for try := 1; try < maxTries && errors.Is(err, errUndelivered); try++ {
+		program, err = p.compileOnce(ctx, name, language, source)
+	}
+	return program, err
+}
+
+// compileOnce compiles in one process. errUndelivered says that it was gone before it began.
+func (p *Pool) compileOnce(ctx context.Context, name string, language picloud.Language, source string) (picloud.Program, error) {
 	c, err := p.acquire(ctx, compiler)
 	if err != nil {
 		return picloud.Program{}, fmt.Errorf("wait for compiler: %w", err)
@@ -122,6 +146,8 @@ func compileIn(ctx context.Context, c *process, name string, language picloud.La
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return program, false, fmt.Errorf("compile: %w", context.Cause(ctx))
+	case undelivered(err):
+		return program, false, errUndelivered
 	case errors.Is(err, frame.ErrTooLarge):
 		return program, false, compileError(frame.Fault{Message: fmt.Sprintf("the compiled program has more than %d bytes", frame.MaxCompiledBytes)})
 	case err != nil:

@@ -127,6 +127,8 @@ func (s *session) explain(err error) (*picloud.ScriptError, error) {
 		return fault.Died(nonsense.Error()), nil
 	case stopped:
 		return nil, fmt.Errorf("serve script: %w", end)
+	case errors.Is(end, errUndelivered):
+		return nil, end
 	}
 	return s.child.autopsy(s.limits), nil
 }
@@ -151,12 +153,14 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 		s.child.sent[key] = true
 	}
 	if err := s.child.send(frame.New(frame.KindRun, 0, head, body)); err != nil {
-		return frame.Done{}, nil, err
+		return frame.Done{}, nil, asUndelivered(err)
 	}
 	s.child.frames.MaxHead, s.child.frames.MaxBody = maxRunHead, max(s.limits.PayloadBytes, s.limits.LogBytes, len(frame.LogTruncated))
-	for {
+	for first := true; ; first = false {
 		f, err := s.child.frames.Next()
 		switch {
+		case first && undelivered(err):
+			return frame.Done{}, nil, errUndelivered
 		case errors.Is(err, frame.ErrTooLarge), errors.Is(err, frame.ErrUnknownKind):
 			return frame.Done{}, nil, nonsense("%v", err)
 		case err != nil:

@@ -62,15 +62,10 @@ func className(o *goja.Object) string {
 	return "Error"
 }
 
-// thrownError makes the failure of an error that came out of the runtime. limit is what the watchdog said, if anything.
+// thrownError makes the failure of an error that came out of the runtime. limit is the limit that was hit, if any.
 func (s *scope) thrownError(err error, limit *picloud.ScriptError) *picloud.ScriptError {
 	if limit != nil {
 		return limit
-	}
-	var overflow *goja.StackOverflowError
-	if errors.As(err, &overflow) {
-		return &picloud.ScriptError{Reason: picloud.ReasonScriptError, Type: "RangeError", Message: "Maximum call stack size exceeded",
-			Stack: cut(cleanFrames(overflow.Stack()), picloud.MaxErrorStack)}
 	}
 	var ex *goja.Exception
 	if errors.As(err, &ex) {

@@ -43,6 +43,7 @@ func (s *server) run(f frame.Frame) error {
 	if r.scope, err = newScope(); err != nil {
 		return err
 	}
+	r.SetMaxCallStackSize(r.head.Limits.CallDepth)
 	s.watch.begin(r.head.Limits, doneFailure, func(e *picloud.ScriptError) { r.Interrupt(e) })
 	done, body, err := r.execute(parts[0], parts[1], parts[2])
 	limit, cpu := s.watch.end()
@@ -138,7 +139,13 @@ func (r *run) failure(err error) *picloud.ScriptError {
 	if errors.As(err, &known) {
 		return known
 	}
-	return r.thrownError(err, r.server.watch.failure())
+	limit := r.server.watch.failure()
+	var overflow *goja.StackOverflowError
+	if limit == nil && errors.As(err, &overflow) {
+		limit = fault.CallDepth(r.head.Limits)
+		limit.Stack = cut(cleanFrames(overflow.Stack()), picloud.MaxErrorStack)
+	}
+	return r.thrownError(err, limit)
 }
 
 // install adds what belongs to this run to its runtime.

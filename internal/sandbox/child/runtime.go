@@ -8,11 +8,9 @@ import (
 
 	"github.com/dop251/goja"
 
+	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox/child/web"
 )
-
-// maxCallDepth is how deep a script may call. Deeper is a RangeError that ends the run: goja lets no script catch it.
-const maxCallDepth = 4000
 
 // preludeName is the file of the prelude's frames in stacks.
 const preludeName = web.FilePrefix + "prelude"
@@ -33,7 +31,7 @@ type scope struct {
 // newScope makes a runtime. Its error is a fault of the prelude, or an interrupt.
 func newScope() (*scope, error) {
 	s := &scope{Runtime: goja.New()}
-	s.SetMaxCallStackSize(maxCallDepth)
+	s.SetMaxCallStackSize(picloud.DefaultLimits.CallDepth)
 	var err error
 	if s.globals, err = web.Install(s.Runtime, web.Host{Random: rand.Reader, Now: time.Now, Started: time.Now()}); err != nil {
 		return nil, fmt.Errorf("install globals: %w", err)

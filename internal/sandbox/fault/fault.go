@@ -11,17 +11,22 @@ import (
 
 // Wall is the failure of a run at its wall limit.
 func Wall(l picloud.Limits) *picloud.ScriptError {
-	return failure(picloud.ReasonTimeout, "WallLimitExceeded", "the run took longer than its wall limit of %s", l.Wall)
+	return limit(picloud.LimitWall, "the run took longer than its wall limit of %s", l.Wall)
 }
 
 // CPU is the failure of a run at its limit of CPU time.
 func CPU(l picloud.Limits) *picloud.ScriptError {
-	return failure(picloud.ReasonTimeout, "CPULimitExceeded", "the run used more CPU time than its limit of %s", l.CPU)
+	return limit(picloud.LimitCPU, "the run used more CPU time than its limit of %s", l.CPU)
 }
 
 // Memory is the failure of a run at its memory limit.
 func Memory(l picloud.Limits) *picloud.ScriptError {
-	return failure(picloud.ReasonResourceLimit, "MemoryLimitExceeded", "the run needed more memory than its limit of %d MiB", l.MemoryMB)
+	return limit(picloud.LimitMemory, "the run needed more memory than its limit of %d MiB", l.MemoryMB)
+}
+
+// CallDepth is the failure of a run that recursed deeper than its limit.
+func CallDepth(l picloud.Limits) *picloud.ScriptError {
+	return limit(picloud.LimitCallDepth, "the run calls deeper than its limit of %d frames (maximum call stack size exceeded)", l.CallDepth)
 }
 
 // Stack is the failure of a run that recursed too deep where it cannot be caught: within a built-in function.
@@ -36,7 +41,7 @@ func Died(how string) *picloud.ScriptError {
 
 // HostCalls is the failure of a run that calls the host too often.
 func HostCalls(l picloud.Limits) *picloud.ScriptError {
-	return failure(picloud.ReasonResourceLimit, "HostCallLimitExceeded", "the run makes more than %d calls to the host", l.HostCalls)
+	return limit(picloud.LimitHostCalls, "the run makes more calls to the host than its limit of %d", l.HostCalls)
 }
 
 // MaxFetches is how many requests one run may make. Redirects do not count.
@@ -49,7 +54,7 @@ func Fetches() *picloud.ScriptError {
 
 // Effects is the failure of a run with too many effects.
 func Effects(l picloud.Limits) *picloud.ScriptError {
-	return failure(picloud.ReasonResourceLimit, "EffectLimitExceeded", "the run has more than %d effects", l.Effects)
+	return limit(picloud.LimitEffects, "the run has more effects than its limit of %d", l.Effects)
 }
 
 // HeldPayloads is how many times the payload limit one run may make the server hold: values that it wrote and values that it read.
@@ -62,7 +67,7 @@ func Data(l picloud.Limits) *picloud.ScriptError {
 
 // Payload is the failure of a run whose event or result ("what") is too large.
 func Payload(what string, size int, l picloud.Limits) *picloud.ScriptError {
-	return failure(picloud.ReasonPayloadInvalid, "PayloadLimitExceeded", "%s has %d bytes, the payload limit is %d", what, size, l.PayloadBytes)
+	return limit(picloud.LimitPayload, "%s has %d bytes, the payload limit is %d", what, size, l.PayloadBytes)
 }
 
 // Unpayable is the failure of a run whose result cannot be carried as JSON.
@@ -72,12 +77,17 @@ func Unpayable(why string) *picloud.ScriptError {
 
 // Headers is the failure of a run whose response has too many headers, or too large ones.
 func Headers(count, size int) *picloud.ScriptError {
-	return failure(picloud.ReasonPayloadInvalid, "PayloadLimitExceeded", "the response has %d headers of %d bytes, the most are %d of %d", count, size, frame.MaxHeaders, frame.MaxHeadersBytes)
+	return limit(picloud.LimitPayload, "the response has %d headers of %d bytes, the most are %d of %d", count, size, frame.MaxHeaders, frame.MaxHeadersBytes)
 }
 
 // NeverSettled is the failure of a script that waits for what cannot come.
 func NeverSettled() *picloud.ScriptError {
 	return failure(picloud.ReasonScriptError, "Error", "the script's promise never settled: it waits, but no timer runs and no call is open")
+}
+
+// limit makes the failure of a run at one of its limits.
+func limit(l picloud.Limit, format string, args ...any) *picloud.ScriptError {
+	return failure(l.Reason, l.ErrorType, format, args...)
 }
 
 func failure(reason picloud.Reason, class, format string, args ...any) *picloud.ScriptError {
