@@ -37,6 +37,10 @@ func newSettings() *dynamicconfig.MemoryClient {
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 
+		// How far ahead the timers of a shard are read: a shorter timer that is set later waits for the next look. The default of 1 s makes every retry
+		// take a second at least.
+		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 20 * time.Millisecond,
+
 		// Workflows live for milliseconds; the default keeps 128 000 closed ones in memory, for an hour.
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): cachedWorkflows,
 
