@@ -24,6 +24,7 @@ type Activities struct {
 	Inbox   picloud.Inbox
 	Keeper  Keeper
 	Random  func() float64   // uniform in [0,1), for jitter; nil = math/rand
+	Seed    func() int64     // of a script's Math.random; nil = math/rand
 	Now     func() time.Time // nil = time.Now
 	// StopGrace is how long a script may go on when its worker is stopping, before it is handed back; the worker sets it.
 	StopGrace time.Duration
@@ -34,6 +35,14 @@ func (a *Activities) random() float64 {
 		return a.Random()
 	}
 	return rand.Float64() //nolint:gosec // jitter is no secret
+}
+
+// seed draws the seed of an attempt: it is recorded with it, and is no secret.
+func (a *Activities) seed() int64 {
+	if a.Seed != nil {
+		return a.Seed()
+	}
+	return rand.Int64() //nolint:gosec // crypto.getRandomValues is for secrets
 }
 
 func (a *Activities) now() time.Time {

@@ -70,6 +70,8 @@ type run struct {
 	firing    picloud.Firing
 	attempt   int       // counts from 1, the script's own attempts only
 	startedAt time.Time // of the first attempt; zero until the sandbox is reached for the first time
+	clock     time.Time // where the script's own clock begins, in its run of now
+	seed      int64     // of its Math.random, in every run of the attempt
 	local     bool
 	silence   func() // ends the heartbeats; may be called again
 }
@@ -84,7 +86,7 @@ func newRun(ctx context.Context, a *Activities, in RunScriptInput) *run {
 			failed = max(failed, earlier.Attempts)
 		}
 	}
-	return &run{Activities: a, firing: in.Firing, attempt: failed + 1, startedAt: in.StartedAt, local: local}
+	return &run{Activities: a, firing: in.Firing, attempt: failed + 1, startedAt: in.StartedAt, seed: a.seed(), local: local}
 }
 
 func (r *run) do(ctx context.Context) (RunScriptResult, error) {
@@ -105,6 +107,7 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 		if r.startedAt.IsZero() {
 			r.startedAt = began
 		}
+		r.clock = began.Truncate(time.Microsecond).UTC() // as the database keeps it
 		outcome, err := r.Sandbox.Run(ctx, r.sandboxRun(opened))
 		if err != nil {
 			return r.fault(ctx, TypePlatformFault, fmt.Errorf("run script: %w", err))
@@ -147,11 +150,14 @@ func (r *run) sandboxRun(opened picloud.Opened) picloud.Run {
 		Limits:      opened.Limits,
 		Event:       opened.Event,
 		Attempt:     r.attempt,
+		FetchAllow:  opened.FetchAllow,
+		Time:        r.clock,
+		Seed:        r.seed,
 	}
 }
 
 func (r *run) commit(status picloud.Status, outcome picloud.Outcome) picloud.Commit {
-	return picloud.Commit{Status: status, Outcome: outcome, Attempt: r.attempt, StartedAt: r.startedAt}
+	return picloud.Commit{Status: status, Outcome: outcome, Attempt: r.attempt, StartedAt: r.startedAt, Clock: r.clock, Seed: r.seed}
 }
 
 // failed handles a failed script: an error for the caller who waits, or a kept attempt and the verdict on what follows.
@@ -164,6 +170,7 @@ func (r *run) failed(ctx context.Context, outcome picloud.Outcome, began time.Ti
 	after, fatal := judge(r.firing, outcome.Failure, r.attempt, r.startedAt, now, r.random())
 	err := r.Journal.RecordAttempt(ctx, r.firing, picloud.Attempt{
 		Attempt: r.attempt, Error: outcome.Failure, Logs: outcome.Logs, StartedAt: began, FinishedAt: now, RetryAfter: after,
+		Clock: r.clock, Seed: r.seed,
 	})
 	if err != nil {
 		return r.fault(ctx, TypePlatformFault, fmt.Errorf("record attempt: %w", err))

@@ -64,6 +64,23 @@ func (s *server) GetApp(ctx context.Context, request GetAppRequestObject) (GetAp
 	return GetApp200JSONResponse(toApp(app)), nil
 }
 
+// PatchApp implements StrictServerInterface.
+func (s *server) PatchApp(ctx context.Context, request PatchAppRequestObject) (PatchAppResponseObject, error) {
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	if entries := request.Body.FetchAllow; entries != nil {
+		if err := picloud.CheckFetchAllow(*entries); err != nil {
+			return nil, err
+		}
+		if app, err = s.Apps.SetFetchAllow(ctx, request.App, *entries); err != nil {
+			return nil, err
+		}
+	}
+	return PatchApp200JSONResponse(toApp(app)), nil
+}
+
 // DeleteApp implements StrictServerInterface.
 func (s *server) DeleteApp(ctx context.Context, request DeleteAppRequestObject) (DeleteAppResponseObject, error) {
 	if _, err := s.app(ctx, request.App); err != nil {
@@ -76,5 +93,5 @@ func (s *server) DeleteApp(ctx context.Context, request DeleteAppRequestObject) 
 }
 
 func toApp(a picloud.App) App {
-	return App{ID: a.ID, Slug: a.Slug, Name: a.Name, CreatedAt: a.CreatedAt.UTC()}
+	return App{ID: a.ID, Slug: a.Slug, Name: a.Name, FetchAllow: append([]string{}, a.FetchAllow...), CreatedAt: a.CreatedAt.UTC()}
 }

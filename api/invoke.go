@@ -24,6 +24,9 @@ func (s *server) InvokeScript(ctx context.Context, request InvokeScriptRequestOb
 		return nil, err
 	}
 	f := s.newFiring(endpoint, nil, event, auth.PrincipalFrom(ctx).Name)
+	if deref(request.Body.DryRun) {
+		return s.dryRun(ctx, endpoint, f, event)
+	}
 	f.Kind, f.What = picloud.KindInvoke, "invoke "+endpoint.Script+" v"+strconv.Itoa(endpoint.Version)
 
 	_, err = s.runSync(ctx, f, event, endpoint.Limits.Wall+runGrace)

@@ -114,6 +114,14 @@ func (m *memory) ListApps(_ context.Context, page picloud.Page) (picloud.List[pi
 	return pageOf(sortedValues(m.app), page, func(a picloud.App) string { return a.Slug }, greater), nil
 }
 
+func (m *memory) SetFetchAllow(_ context.Context, slug string, entries []string) (picloud.App, error) {
+	defer m.write()()
+	a := m.app[slug]
+	a.FetchAllow = entries
+	m.app[slug] = a
+	return a, nil
+}
+
 func (m *memory) DeleteApp(_ context.Context, slug string) error {
 	defer m.write()()
 	delete(m.app, slug)

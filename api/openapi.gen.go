@@ -112,9 +112,13 @@ type AcceptedStatus string
 // App defines model for App.
 type App struct {
 	CreatedAt time.Time `json:"created_at"`
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Slug      string    `json:"slug"`
+
+	// FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
+	// public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
+	FetchAllow FetchAllow `json:"fetch_allow"`
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Slug       string     `json:"slug"`
 }
 
 // AppCreate defines model for AppCreate.
@@ -130,6 +134,13 @@ type AppCreate struct {
 type AppList struct {
 	Items      []App   `json:"items"`
 	NextCursor *string `json:"next_cursor"`
+}
+
+// AppPatch What is left out stays.
+type AppPatch struct {
+	// FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
+	// public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
+	FetchAllow *FetchAllow `json:"fetch_allow,omitempty"`
 }
 
 // Attempt A failed attempt.
@@ -294,6 +305,10 @@ type ExecutionSummary struct {
 	Version *int `json:"version"`
 }
 
+// FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
+// public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
+type FetchAllow = []string
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	Column *int `json:"column,omitempty"`
@@ -345,6 +360,9 @@ type Ignore struct {
 type Invoke struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
+
+	// DryRun Runs the script, shows the effects that it would have, and keeps nothing: no effect, no execution. fetch is refused.
+	DryRun *bool `json:"dry_run,omitempty"`
 
 	// Event The event to run on; what is left out is filled in: type `picloud.invoke`, source `/apps/<app>/invoke/<script>`.
 	Event *InvokeEvent `json:"event,omitempty"`
@@ -892,6 +910,9 @@ type ListTriggersParams struct {
 // CreateAppJSONRequestBody defines body for CreateApp for application/json ContentType.
 type CreateAppJSONRequestBody = AppCreate
 
+// PatchAppJSONRequestBody defines body for PatchApp for application/json ContentType.
+type PatchAppJSONRequestBody = AppPatch
+
 // IgnoreDeadLetterJSONRequestBody defines body for IgnoreDeadLetter for application/json ContentType.
 type IgnoreDeadLetterJSONRequestBody = Ignore
 
@@ -939,6 +960,9 @@ type ServerInterface interface {
 	// GetApp Get an app
 	// (GET /v1/apps/{app})
 	GetApp(c *gin.Context, app AppSlug)
+	// PatchApp Change an app
+	// (PATCH /v1/apps/{app})
+	PatchApp(c *gin.Context, app AppSlug)
 	// ListAbandonedExecutions List the abandoned executions of an app
 	// (GET /v1/apps/{app}/abandoned-executions)
 	ListAbandonedExecutions(c *gin.Context, app AppSlug, params ListAbandonedExecutionsParams)
@@ -1156,6 +1180,31 @@ func (siw *ServerInterfaceWrapper) GetApp(c *gin.Context) {
 	}
 
 	siw.Handler.GetApp(c, app)
+}
+
+// PatchApp operation middleware
+func (siw *ServerInterfaceWrapper) PatchApp(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PatchApp(c, app)
 }
 
 // ListAbandonedExecutions operation middleware
@@ -2443,6 +2492,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/apps", wrapper.CreateApp)
 	router.DELETE(options.BaseURL+"/v1/apps/:app", wrapper.DeleteApp)
 	router.GET(options.BaseURL+"/v1/apps/:app", wrapper.GetApp)
+	router.PATCH(options.BaseURL+"/v1/apps/:app", wrapper.PatchApp)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts", wrapper.ListScripts)
 	router.DELETE(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.DeleteScript)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.GetScript)
@@ -2915,6 +2965,125 @@ type GetApp500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetApp500ApplicationProblemPlusJSONResponse) VisitGetAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchAppRequestObject struct {
+	App  AppSlug `json:"app"`
+	Body *PatchAppJSONRequestBody
+}
+
+type PatchAppResponseObject interface {
+	VisitPatchAppResponse(w http.ResponseWriter) error
+}
+
+type PatchApp200JSONResponse App
+
+func (response PatchApp200JSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp400ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp401ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp404ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp413ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp422ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp500ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5845,6 +6014,9 @@ type StrictServerInterface interface {
 	// GetApp Get an app
 	// (GET /v1/apps/{app})
 	GetApp(ctx context.Context, request GetAppRequestObject) (GetAppResponseObject, error)
+	// PatchApp Change an app
+	// (PATCH /v1/apps/{app})
+	PatchApp(ctx context.Context, request PatchAppRequestObject) (PatchAppResponseObject, error)
 	// ListAbandonedExecutions List the abandoned executions of an app
 	// (GET /v1/apps/{app}/abandoned-executions)
 	ListAbandonedExecutions(ctx context.Context, request ListAbandonedExecutionsRequestObject) (ListAbandonedExecutionsResponseObject, error)
@@ -6034,6 +6206,29 @@ func (h *strictHandler) GetApp(c *gin.Context, app AppSlug) {
 		return
 	}
 	if err := response.VisitGetAppResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// PatchApp reads the request, calls the operation and writes its answer.
+func (h *strictHandler) PatchApp(c *gin.Context, app AppSlug) {
+	var request PatchAppRequestObject
+	request.App = app
+	var body PatchAppJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.PatchApp(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitPatchAppResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

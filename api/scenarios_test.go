@@ -150,6 +150,18 @@ func appScenarios() []scenario {
 			name: "made", operation: "createApp", method: "POST", path: "/v1/apps", body: `{"slug":"new"}`, status: 201, says: []string{`"name":"new"`},
 			answers: map[string]string{"Location": "/v1/apps/new"},
 		},
+		{
+			name: "allow-list", operation: "patchApp", method: "PATCH", path: shop, body: `{"fetch_allow":["*.example.com","10.0.0.0/8:443"]}`, status: 200,
+			says: []string{`"fetch_allow":["*.example.com","10.0.0.0/8:443"]`},
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				require.Equal(t, []string{"*.example.com", "10.0.0.0/8:443"}, w.app["shop"].FetchAllow)
+			},
+		},
+		{name: "empty allow-list", operation: "patchApp", method: "PATCH", path: shop, body: `{"fetch_allow":[]}`, status: 200, says: []string{`"fetch_allow":[]`}},
+		{name: "no change", operation: "patchApp", method: "PATCH", path: shop, body: `{}`, status: 200, says: []string{`"fetch_allow":["api.example"]`}},
+		{name: "bad entry", operation: "patchApp", method: "PATCH", path: shop, body: `{"fetch_allow":["a","http://b"]}`, status: 422, code: "invalid", field: "fetch_allow", says: []string{"http://b"}},
+		{name: "no list", operation: "patchApp", method: "PATCH", path: shop, body: `{"fetch_allow":"a"}`, status: 422, code: "invalid", field: "fetch_allow"},
+		{name: "unknown app", operation: "patchApp", method: "PATCH", path: "/v1/apps/none", body: `{}`, status: 404, code: "app_not_found"},
 		{name: "taken", operation: "createApp", method: "POST", path: "/v1/apps", body: `{"slug":"shop"}`, status: 409, code: "app_exists"},
 		{name: "bad slug", operation: "createApp", method: "POST", path: "/v1/apps", body: `{"slug":"No!"}`, status: 422, code: "invalid", field: "slug"},
 		{name: "no slug", operation: "createApp", method: "POST", path: "/v1/apps", body: `{}`, status: 422, code: "invalid", field: "slug"},
@@ -272,7 +284,32 @@ func scriptScenarios() []scenario {
 		},
 		{name: "fails", operation: "invokeScript", method: "POST", path: shop + "/scripts/throws/invoke", body: `{}`, status: 200, says: []string{`"status":"failed"`, "TypeError"}},
 		{name: "both", operation: "invokeScript", method: "POST", path: invoke, body: `{"data":1,"event":{}}`, status: 422, code: "invalid", field: "data"},
-		{name: "dry run", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, status: 422, code: "invalid", field: "dry_run", says: []string{"not supported"}},
+		{name: "dry run", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, status: 200, says: []string{`"status":"succeeded"`, `"kind":"invoke"`, `"result":{"ran":"hello"}`, `"effects":[{"collection":"c","key":"k","type":"kv.set","value":1}]`, `"message":"dry"`, `"temporal_url":null`},
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				require.Zero(t, w.writes, "nothing is kept")
+				require.Empty(t, w.engine.started)
+				run := w.runner.runs[0]
+				require.True(t, run.DryRun)
+				require.Equal(t, []string{"api.example"}, run.FetchAllow)
+				require.Equal(t, "app-shop", run.AppID)
+				require.Equal(t, 1, run.Version)
+				require.Equal(t, picloud.DefaultLimits, run.Limits)
+			}},
+		{name: "dry run of a version", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"version":1,"data":[1]}`, status: 200},
+		{
+			name: "dry run fails", operation: "invokeScript", method: "POST", path: shop + "/scripts/throws/invoke", body: `{"dry_run":true}`, status: 200,
+			says: []string{`"status":"failed"`, "TypeError", `"effects":[]`},
+		},
+		{name: "dry run of no version", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"version":5}`, status: 404, code: "version_not_found"},
+		{name: "dry run too large", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"data":"` + long(big) + `"}`, status: 413, code: "payload_too_large"},
+		{
+			name: "dry run without a sandbox", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, options: func(o *Options) { o.Runner = nil },
+			status: 503, code: "sandbox_unavailable",
+		},
+		{
+			name: "dry run of a broken sandbox", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`,
+			before: func(w *world) { w.runner.broken = errDown }, status: 500, code: "internal",
+		},
 		{name: "no version", operation: "invokeScript", method: "POST", path: invoke, body: `{"version":5}`, status: 404, code: "version_not_found"},
 		{name: "NUL", operation: "invokeScript", method: "POST", path: invoke, body: `{"event":{"type":"\u0000"}}`, status: 422, code: "invalid", field: "event.type"},
 		{name: "too large", operation: "invokeScript", method: "POST", path: invoke, body: `{"data":"` + long(big) + `"}`, status: 413, code: "payload_too_large"},

@@ -41,6 +41,7 @@ type Options struct {
 	Outbox      picloud.Outbox
 	Endpoints   picloud.Endpoints
 	Idempotency picloud.Idempotency
+	Runner      picloud.Sandbox // of dry runs
 
 	Log       logrus.FieldLogger
 	AdminKey  string              // the bootstrap admin key; with an empty one nobody is let in

@@ -38,6 +38,7 @@ var (
 type world struct {
 	*memory
 	engine  *fakeEngine
+	runner  *fakeRunner
 	inbox   *fakeInbox
 	log     *bytes.Buffer
 	options Options
@@ -48,8 +49,8 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m, inbox := newMemory(), newFakeInbox()
-	w := &world{memory: m, inbox: inbox, engine: newFakeEngine(m, inbox), log: &bytes.Buffer{}}
-	m.app["shop"] = picloud.App{ID: "app-shop", Slug: "shop", Name: "The shop", CreatedAt: day}
+	w := &world{memory: m, inbox: inbox, engine: newFakeEngine(m, inbox), runner: &fakeRunner{}, log: &bytes.Buffer{}}
+	m.app["shop"] = picloud.App{ID: "app-shop", Slug: "shop", Name: "The shop", CreatedAt: day, FetchAllow: []string{"api.example"}}
 	for _, name := range []string{"hello", "throws", "timeout", "response", "binary", "badstatus", "nothing", "slow", "elsewhere", "lost", "unused"} {
 		_, _, _, err := m.PutScript(context.Background(), "app-shop", picloud.ScriptVersion{
 			Script: name, Language: picloud.TypeScript, Source: "export default () => 1", SHA256: "digest", Limits: picloud.DefaultLimits,
@@ -97,7 +98,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log.SetLevel(logrus.DebugLevel)
 	w.options = Options{
 		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Executions: m, Abandoned: m, DeadLetters: m, Engine: w.engine, Inbox: inbox, Outbox: m,
-		Endpoints: m, Idempotency: m, Log: log, AdminKey: testKey,
+		Endpoints: m, Idempotency: m, Runner: w.runner, Log: log, AdminKey: testKey,
 		TemporalUI: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, "temporal "+r.URL.Path+r.Header.Get("Authorization"))
 		}),

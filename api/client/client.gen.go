@@ -114,9 +114,13 @@ type AcceptedStatus string
 // App defines model for App.
 type App struct {
 	CreatedAt time.Time `json:"created_at"`
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Slug      string    `json:"slug"`
+
+	// FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
+	// public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
+	FetchAllow FetchAllow `json:"fetch_allow"`
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Slug       string     `json:"slug"`
 }
 
 // AppCreate defines model for AppCreate.
@@ -132,6 +136,13 @@ type AppCreate struct {
 type AppList struct {
 	Items      []App   `json:"items"`
 	NextCursor *string `json:"next_cursor"`
+}
+
+// AppPatch What is left out stays.
+type AppPatch struct {
+	// FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
+	// public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
+	FetchAllow *FetchAllow `json:"fetch_allow,omitempty"`
 }
 
 // Attempt A failed attempt.
@@ -296,6 +307,10 @@ type ExecutionSummary struct {
 	Version *int `json:"version"`
 }
 
+// FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
+// public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
+type FetchAllow = []string
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	Column *int `json:"column,omitempty"`
@@ -347,6 +362,9 @@ type Ignore struct {
 type Invoke struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
+
+	// DryRun Runs the script, shows the effects that it would have, and keeps nothing: no effect, no execution. fetch is refused.
+	DryRun *bool `json:"dry_run,omitempty"`
 
 	// Event The event to run on; what is left out is filled in: type `picloud.invoke`, source `/apps/<app>/invoke/<script>`.
 	Event *InvokeEvent `json:"event,omitempty"`
@@ -894,6 +912,9 @@ type ListTriggersParams struct {
 // CreateAppJSONRequestBody defines body for CreateApp for application/json ContentType.
 type CreateAppJSONRequestBody = AppCreate
 
+// PatchAppJSONRequestBody defines body for PatchApp for application/json ContentType.
+type PatchAppJSONRequestBody = AppPatch
+
 // IgnoreDeadLetterJSONRequestBody defines body for IgnoreDeadLetter for application/json ContentType.
 type IgnoreDeadLetterJSONRequestBody = Ignore
 
@@ -1047,6 +1068,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/apps/{app} (the `GetApp` operationId).
 	GetApp(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchAppWithBody Change an app
+	//
+	// Runs that have begun keep what they began with.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+	PatchAppWithBody(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchApp Change an app
+	//
+	// Runs that have begun keep what they began with.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+	PatchApp(ctx context.Context, app AppSlug, body PatchAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAbandonedExecutions List the abandoned executions of an app
 	//
@@ -1221,6 +1260,7 @@ type ClientInterface interface {
 	//
 	// Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 	// wall limit the answer is 202 with the execution as it is; the run goes on.
+	// A dry run is answered in the same form, and is nowhere to be found afterwards.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1231,6 +1271,7 @@ type ClientInterface interface {
 	//
 	// Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 	// wall limit the answer is 202 with the execution as it is; the run goes on.
+	// A dry run is answered in the same form, and is nowhere to be found afterwards.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1471,6 +1512,44 @@ func (c *Client) DeleteApp(ctx context.Context, app AppSlug, reqEditors ...Reque
 // Corresponds with GET /v1/apps/{app} (the `GetApp` operationId).
 func (c *Client) GetApp(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAppRequest(c.Server, app)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchAppWithBody Change an app
+//
+// Runs that have begun keep what they began with.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+func (c *Client) PatchAppWithBody(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchAppRequestWithBody(c.Server, app, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchApp Change an app
+//
+// Runs that have begun keep what they began with.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+func (c *Client) PatchApp(ctx context.Context, app AppSlug, body PatchAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchAppRequest(c.Server, app, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1864,6 +1943,7 @@ func (c *Client) PutScript(ctx context.Context, app AppSlug, script ScriptName, 
 //
 // Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 // wall limit the answer is 202 with the execution as it is; the run goes on.
+// A dry run is answered in the same form, and is nowhere to be found afterwards.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1884,6 +1964,7 @@ func (c *Client) InvokeScriptWithBody(ctx context.Context, app AppSlug, script S
 //
 // Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 // wall limit the answer is 202 with the execution as it is; the run goes on.
+// A dry run is answered in the same form, and is nowhere to be found afterwards.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2384,6 +2465,53 @@ func NewGetAppRequest(server string, app AppSlug) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPatchAppRequest calls the generic PatchApp builder with application/json body
+func NewPatchAppRequest(server string, app AppSlug, body PatchAppJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchAppRequestWithBody(server, app, "application/json", bodyReader)
+}
+
+// NewPatchAppRequestWithBody constructs an http.Request for the PatchApp method, with any body, and a specified content type
+func NewPatchAppRequestWithBody(server string, app AppSlug, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4249,6 +4377,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/apps/{app} (the `GetApp` operationId).
 	GetAppWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*GetAppResponse, error)
 
+	// PatchAppWithBodyWithResponse Change an app
+	//
+	// Runs that have begun keep what they began with.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+	PatchAppWithBodyWithResponse(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchAppResponse, error)
+
+	// PatchAppWithResponse Change an app
+	//
+	// Runs that have begun keep what they began with.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+	PatchAppWithResponse(ctx context.Context, app AppSlug, body PatchAppJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchAppResponse, error)
+
 	// ListAbandonedExecutionsWithResponse List the abandoned executions of an app
 	//
 	// Executions that ended when their waiting caller was gone, newest first.
@@ -4448,6 +4594,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 	// wall limit the answer is 202 with the execution as it is; the run goes on.
+	// A dry run is answered in the same form, and is nowhere to be found afterwards.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4458,6 +4605,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 	// wall limit the answer is 202 with the execution as it is; the run goes on.
+	// A dry run is answered in the same form, and is nowhere to be found afterwards.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4970,6 +5118,89 @@ func (r GetAppResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *App
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchAppResponse) GetJSON200() *App {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PatchAppResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PatchAppResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PatchAppResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PatchAppResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PatchAppResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PatchAppResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchAppResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7231,6 +7462,36 @@ func (c *ClientWithResponses) GetAppWithResponse(ctx context.Context, app AppSlu
 	return ParseGetAppResponse(rsp)
 }
 
+// PatchAppWithBodyWithResponse Change an app
+//
+// Runs that have begun keep what they began with.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+func (c *ClientWithResponses) PatchAppWithBodyWithResponse(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchAppResponse, error) {
+	rsp, err := c.PatchAppWithBody(ctx, app, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchAppResponse(rsp)
+}
+
+// PatchAppWithResponse Change an app
+//
+// Runs that have begun keep what they began with.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/apps/{app} (the `PatchApp` operationId).
+func (c *ClientWithResponses) PatchAppWithResponse(ctx context.Context, app AppSlug, body PatchAppJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchAppResponse, error) {
+	rsp, err := c.PatchApp(ctx, app, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchAppResponse(rsp)
+}
+
 // ListAbandonedExecutionsWithResponse List the abandoned executions of an app
 //
 // Executions that ended when their waiting caller was gone, newest first.
@@ -7556,6 +7817,7 @@ func (c *ClientWithResponses) PutScriptWithResponse(ctx context.Context, app App
 //
 // Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 // wall limit the answer is 202 with the execution as it is; the run goes on.
+// A dry run is answered in the same form, and is nowhere to be found afterwards.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7572,6 +7834,7 @@ func (c *ClientWithResponses) InvokeScriptWithBodyWithResponse(ctx context.Conte
 //
 // Runs the script as an execution of kind `invoke`, without retries, and answers with it when it is over, whatever its end. When it is not over within its
 // wall limit the answer is 202 with the execution as it is; the run goes on.
+// A dry run is answered in the same form, and is nowhere to be found afterwards.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8085,6 +8348,74 @@ func ParseGetAppResponse(rsp *http.Response) (*GetAppResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchAppResponse parses an HTTP response from a PatchAppWithResponse call
+func ParsePatchAppResponse(rsp *http.Response) (*PatchAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest App
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal

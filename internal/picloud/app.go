@@ -12,6 +12,8 @@ type App struct {
 	Slug      string
 	Name      string
 	CreatedAt time.Time
+	// FetchAllow is where its scripts may fetch from, see ParseFetchRules; empty = every public host.
+	FetchAllow []string
 }
 
 // Apps keeps the apps.
@@ -22,6 +24,8 @@ type Apps interface {
 	App(ctx context.Context, slug string) (App, error)
 	// ListApps gives a page of apps by slug.
 	ListApps(ctx context.Context, page Page) (List[App], error)
+	// SetFetchAllow replaces the allow-list of an app's fetches. NotFound "app_not_found".
+	SetFetchAllow(ctx context.Context, slug string, entries []string) (App, error)
 	// DeleteApp removes the app and all that it owns. NotFound "app_not_found".
 	DeleteApp(ctx context.Context, slug string) error
 }

@@ -71,6 +71,8 @@ type Attempt struct {
 	StartedAt  time.Time
 	FinishedAt time.Time
 	RetryAfter time.Duration // until the next attempt; 0 = there is none
+	Clock      time.Time     // Run.Time of the attempt
+	Seed       int64         // Run.Seed of the attempt
 }
 
 // Execution is one firing as people see it.

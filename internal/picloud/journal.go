@@ -14,10 +14,11 @@ var ErrScriptMissing = errors.New("script or version is gone")
 
 // Opened is what an attempt needs, read in one round trip.
 type Opened struct {
-	Event     Event
-	Program   Program
-	Limits    Limits
-	Committed *Committed // the execution is over already: answer with this and run nothing
+	Event      Event
+	Program    Program
+	Limits     Limits
+	FetchAllow []string   // the app's
+	Committed  *Committed // the execution is over already: answer with this and run nothing
 }
 
 // Commit is what one attempt ended with.
@@ -26,6 +27,8 @@ type Commit struct {
 	Outcome   Outcome
 	Attempt   int
 	StartedAt time.Time // of the first attempt
+	Clock     time.Time // Run.Time of the run that ended; zero = no script ran
+	Seed      int64     // Run.Seed of that run
 }
 
 // Committed is the stored end of an execution.

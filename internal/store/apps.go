@@ -41,6 +41,21 @@ func (s *Store) ListApps(ctx context.Context, page picloud.Page) (picloud.List[p
 	return cut(convert(rows, func(r sqlc.App) picloud.App { return picloud.App(r) }), bounded(page), func(a picloud.App) string { return a.Slug }), nil
 }
 
+// SetFetchAllow implements picloud.Apps.
+func (s *Store) SetFetchAllow(ctx context.Context, slug string, entries []string) (picloud.App, error) {
+	if entries == nil {
+		entries = []string{}
+	}
+	row, err := s.queries.AppSetFetchAllow(ctx, entries, slug)
+	if isMissing(err) {
+		return picloud.App{}, picloud.NotFoundError("app", slug)
+	}
+	if err != nil {
+		return picloud.App{}, fmt.Errorf("set fetch_allow of app: %w", err)
+	}
+	return picloud.App(row), nil
+}
+
 // DeleteApp implements picloud.Apps.
 func (s *Store) DeleteApp(ctx context.Context, slug string) error {
 	n, err := s.queries.AppDelete(ctx, slug)

@@ -63,7 +63,7 @@ func (s *Store) Attempts(ctx context.Context, executionID string) ([]picloud.Att
 		}
 		attempts[i] = picloud.Attempt{
 			Attempt: int(r.Attempt), Error: failure, Logs: logs, StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
-			RetryAfter: time.Duration(r.RetryAfterMs) * time.Millisecond,
+			RetryAfter: time.Duration(r.RetryAfterMs) * time.Millisecond, Clock: value(r.Clock).UTC(), Seed: value(r.Seed),
 		}
 	}
 	return attempts, nil

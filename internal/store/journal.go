@@ -27,7 +27,7 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 	if err != nil {
 		return picloud.Opened{}, err
 	}
-	opened := picloud.Opened{Program: program.program, Limits: program.limits}
+	opened := picloud.Opened{Program: program.program, Limits: program.limits, FetchAllow: row.FetchAllow}
 	switch {
 	case f.Event != nil:
 		opened.Event = *f.Event
@@ -85,6 +85,7 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	if err != nil {
 		return picloud.Committed{}, err
 	}
+	params.Clock, params.Seed = tape(c.Clock, c.Seed)
 	locks := todo.kv.lock(f.AppID)
 	locks.addReads(reads)
 	if len(locks.ids) == 0 && todo.none() && f.Handles == "" { // one statement is a transaction of its own, in one round trip
@@ -149,9 +150,10 @@ func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.A
 	if err != nil {
 		return err
 	}
+	clock, seed := tape(a.Clock, a.Seed)
 	err = s.queries.ExecutionAttemptInsert(ctx, sqlc.ExecutionAttemptInsertParams{
 		ExecutionID: f.ExecutionID, Attempt: int32(a.Attempt), Error: failure, Logs: logs, // bounded by MaxRetryAttempts
-		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(),
+		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(), Clock: clock, Seed: seed,
 	})
 	if err != nil {
 		return fmt.Errorf("insert attempt: %w", err)
@@ -206,7 +208,7 @@ func insertExecution(ctx context.Context, q *sqlc.Queries, f picloud.Firing, row
 		n, err = q.ExecutionInsertWithEvent(ctx, sqlc.ExecutionInsertWithEventParams{
 			ID: row.ID, AppID: row.AppID, Status: row.Status, Script: row.Script, Version: row.Version, TriggerID: row.TriggerID, Trigger: row.Trigger,
 			Kind: row.Kind, EventID: row.EventID, Result: row.Result, Error: row.Error, Logs: row.Logs, Effects: row.Effects, Attempts: row.Attempts,
-			Depth: row.Depth, RootID: row.RootID, ParentID: row.ParentID, ReplayOf: row.ReplayOf, Principal: row.Principal, QueuedAt: row.QueuedAt, StartedAt: row.StartedAt,
+			Depth: row.Depth, RootID: row.RootID, ParentID: row.ParentID, ReplayOf: row.ReplayOf, Principal: row.Principal, QueuedAt: row.QueuedAt, StartedAt: row.StartedAt, Clock: row.Clock, Seed: row.Seed,
 			EventType: e.Type, EventSource: e.Source, EventSubject: e.Subject, EventTime: e.Time, EventContentType: contentType(*e), EventData: e.Data,
 			EventTraceparent: e.TraceParent, EventReplayOf: optional(e.ReplayOf),
 		})
@@ -218,6 +220,14 @@ func insertExecution(ctx context.Context, q *sqlc.Queries, f picloud.Firing, row
 		return errCommittedBefore
 	}
 	return nil
+}
+
+// tape gives the columns that a run is repeated with; both null where no script ran.
+func tape(clock time.Time, seed int64) (*time.Time, *int64) {
+	if clock.IsZero() {
+		return nil, nil
+	}
+	return &clock, &seed
 }
 
 // executionRow gives the row of an ended execution.

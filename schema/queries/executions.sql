@@ -1,9 +1,9 @@
 -- name: ExecutionInsert :execrows
 -- The commit point. No row is inserted when the execution is committed already.
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
 VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, @event_id, @result, @error, @logs, @effects, @attempts, @depth,
-        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp())
+        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp(), @clock, @seed)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: ExecutionInsertWithEvent :execrows
@@ -15,9 +15,9 @@ WITH event AS (
     ON CONFLICT (id) DO NOTHING
 )
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
 VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, @event_id, @result, @error, @logs, @effects, @attempts, @depth,
-        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp())
+        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp(), @clock, @seed)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: ExecutionEnd :one
@@ -30,6 +30,7 @@ SELECT kind FROM executions WHERE id = @id;
 -- All that an attempt asks before it runs, in one round trip; every part may be missing.
 SELECT x.status, x.result, x.error,
        EXISTS (SELECT FROM script_versions v WHERE v.script_id = @script_id AND v.version = @version) AS has_script,
+       COALESCE((SELECT a.fetch_allow FROM scripts s JOIN apps a ON a.id = s.app_id WHERE s.id = @script_id), '{}')::text[] AS fetch_allow,
        e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of
 FROM (SELECT 1) AS one
 LEFT JOIN executions x ON x.id = @execution_id
@@ -52,8 +53,8 @@ WHERE app_id = @app_id
 ORDER BY id DESC LIMIT @max;
 
 -- name: ExecutionAttemptInsert :exec
-INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms)
-VALUES (@execution_id, @attempt, @error, @logs, @started_at, @finished_at, @retry_after_ms)
+INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
+VALUES (@execution_id, @attempt, @error, @logs, @started_at, @finished_at, @retry_after_ms, @clock, @seed)
 ON CONFLICT (execution_id, attempt) DO NOTHING;
 
 -- name: ExecutionAttemptList :many

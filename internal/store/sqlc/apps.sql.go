@@ -22,7 +22,7 @@ func (q *Queries) AppDelete(ctx context.Context, slug string) (int64, error) {
 }
 
 const AppGet = `-- name: AppGet :one
-SELECT id, slug, name, created_at FROM apps WHERE slug = $1
+SELECT id, slug, name, created_at, fetch_allow FROM apps WHERE slug = $1
 `
 
 func (q *Queries) AppGet(ctx context.Context, slug string) (App, error) {
@@ -33,12 +33,13 @@ func (q *Queries) AppGet(ctx context.Context, slug string) (App, error) {
 		&i.Slug,
 		&i.Name,
 		&i.CreatedAt,
+		&i.FetchAllow,
 	)
 	return i, err
 }
 
 const AppInsert = `-- name: AppInsert :one
-INSERT INTO apps (slug, name) VALUES ($1, $2) RETURNING id, slug, name, created_at
+INSERT INTO apps (slug, name) VALUES ($1, $2) RETURNING id, slug, name, created_at, fetch_allow
 `
 
 func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App, error) {
@@ -49,12 +50,13 @@ func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App,
 		&i.Slug,
 		&i.Name,
 		&i.CreatedAt,
+		&i.FetchAllow,
 	)
 	return i, err
 }
 
 const AppList = `-- name: AppList :many
-SELECT id, slug, name, created_at FROM apps WHERE slug > $1::text ORDER BY slug LIMIT $2
+SELECT id, slug, name, created_at, fetch_allow FROM apps WHERE slug > $1::text ORDER BY slug LIMIT $2
 `
 
 func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, error) {
@@ -71,6 +73,7 @@ func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, 
 			&i.Slug,
 			&i.Name,
 			&i.CreatedAt,
+			&i.FetchAllow,
 		); err != nil {
 			return nil, err
 		}
@@ -80,4 +83,21 @@ func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const AppSetFetchAllow = `-- name: AppSetFetchAllow :one
+UPDATE apps SET fetch_allow = $1 WHERE slug = $2 RETURNING id, slug, name, created_at, fetch_allow
+`
+
+func (q *Queries) AppSetFetchAllow(ctx context.Context, fetchAllow []string, slug string) (App, error) {
+	row := q.db.QueryRow(ctx, AppSetFetchAllow, fetchAllow, slug)
+	var i App
+	err := row.Scan(
+		&i.ID,
+		&i.Slug,
+		&i.Name,
+		&i.CreatedAt,
+		&i.FetchAllow,
+	)
+	return i, err
 }

@@ -75,8 +75,8 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 }
 
 const ExecutionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
-INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (execution_id, attempt) DO NOTHING
 `
 
@@ -88,6 +88,8 @@ type ExecutionAttemptInsertParams struct {
 	StartedAt    time.Time
 	FinishedAt   time.Time
 	RetryAfterMs int64
+	Clock        *time.Time
+	Seed         *int64
 }
 
 func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttemptInsertParams) error {
@@ -99,12 +101,14 @@ func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttem
 		arg.StartedAt,
 		arg.FinishedAt,
 		arg.RetryAfterMs,
+		arg.Clock,
+		arg.Seed,
 	)
 	return err
 }
 
 const ExecutionAttemptList = `-- name: ExecutionAttemptList :many
-SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms FROM execution_attempts WHERE execution_id = $1 ORDER BY attempt
+SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed FROM execution_attempts WHERE execution_id = $1 ORDER BY attempt
 `
 
 func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) ([]ExecutionAttempt, error) {
@@ -124,6 +128,8 @@ func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) 
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.RetryAfterMs,
+			&i.Clock,
+			&i.Seed,
 		); err != nil {
 			return nil, err
 		}
@@ -153,7 +159,7 @@ func (q *Queries) ExecutionEnd(ctx context.Context, id string) (ExecutionEndRow,
 }
 
 const ExecutionGet = `-- name: ExecutionGet :one
-SELECT id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at FROM executions WHERE id = $1 AND app_id = $2
+SELECT id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed FROM executions WHERE id = $1 AND app_id = $2
 `
 
 func (q *Queries) ExecutionGet(ctx context.Context, iD string, appID string) (Execution, error) {
@@ -182,15 +188,17 @@ func (q *Queries) ExecutionGet(ctx context.Context, iD string, appID string) (Ex
 		&i.QueuedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
+		&i.Clock,
+		&i.Seed,
 	)
 	return i, err
 }
 
 const ExecutionInsert = `-- name: ExecutionInsert :execrows
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        $16, $17, $18, $19, $20, $21, clock_timestamp())
+        $16, $17, $18, $19, $20, $21, clock_timestamp(), $22, $23)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -216,6 +224,8 @@ type ExecutionInsertParams struct {
 	Principal string
 	QueuedAt  time.Time
 	StartedAt time.Time
+	Clock     *time.Time
+	Seed      *int64
 }
 
 // The commit point. No row is inserted when the execution is committed already.
@@ -242,6 +252,8 @@ func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams
 		arg.Principal,
 		arg.QueuedAt,
 		arg.StartedAt,
+		arg.Clock,
+		arg.Seed,
 	)
 	if err != nil {
 		return 0, err
@@ -252,14 +264,14 @@ func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams
 const ExecutionInsertWithEvent = `-- name: ExecutionInsertWithEvent :execrows
 WITH event AS (
     INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
-    VALUES ($9, $2, $22, $23, $24, $25, $26, $27, $16, $17, $15,
-            $28, $29)
+    VALUES ($9, $2, $24, $25, $26, $27, $28, $29, $16, $17, $15,
+            $30, $31)
     ON CONFLICT (id) DO NOTHING
 )
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        $16, $17, $18, $19, $20, $21, clock_timestamp())
+        $16, $17, $18, $19, $20, $21, clock_timestamp(), $22, $23)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -285,6 +297,8 @@ type ExecutionInsertWithEventParams struct {
 	Principal        string
 	QueuedAt         time.Time
 	StartedAt        time.Time
+	Clock            *time.Time
+	Seed             *int64
 	EventType        string
 	EventSource      string
 	EventSubject     string
@@ -319,6 +333,8 @@ func (q *Queries) ExecutionInsertWithEvent(ctx context.Context, arg ExecutionIns
 		arg.Principal,
 		arg.QueuedAt,
 		arg.StartedAt,
+		arg.Clock,
+		arg.Seed,
 		arg.EventType,
 		arg.EventSource,
 		arg.EventSubject,
@@ -444,6 +460,7 @@ func (q *Queries) ExecutionList(ctx context.Context, arg ExecutionListParams) ([
 const ExecutionOpen = `-- name: ExecutionOpen :one
 SELECT x.status, x.result, x.error,
        EXISTS (SELECT FROM script_versions v WHERE v.script_id = $1 AND v.version = $2) AS has_script,
+       COALESCE((SELECT a.fetch_allow FROM scripts s JOIN apps a ON a.id = s.app_id WHERE s.id = $1), '{}')::text[] AS fetch_allow,
        e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of
 FROM (SELECT 1) AS one
 LEFT JOIN executions x ON x.id = $3
@@ -455,6 +472,7 @@ type ExecutionOpenRow struct {
 	Result      []byte
 	Error       []byte
 	HasScript   bool
+	FetchAllow  []string
 	EventID     *string
 	Type        *string
 	Source      *string
@@ -483,6 +501,7 @@ func (q *Queries) ExecutionOpen(ctx context.Context, scriptID string, version in
 		&i.Result,
 		&i.Error,
 		&i.HasScript,
+		&i.FetchAllow,
 		&i.EventID,
 		&i.Type,
 		&i.Source,

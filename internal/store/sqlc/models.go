@@ -20,10 +20,11 @@ type AbandonedExecution struct {
 }
 
 type App struct {
-	ID        string
-	Slug      string
-	Name      string
-	CreatedAt time.Time
+	ID         string
+	Slug       string
+	Name       string
+	CreatedAt  time.Time
+	FetchAllow []string
 }
 
 type DeadLetter struct {
@@ -117,6 +118,8 @@ type Execution struct {
 	QueuedAt   time.Time
 	StartedAt  time.Time
 	FinishedAt time.Time
+	Clock      *time.Time
+	Seed       *int64
 }
 
 type ExecutionAttempt struct {
@@ -127,6 +130,8 @@ type ExecutionAttempt struct {
 	StartedAt    time.Time
 	FinishedAt   time.Time
 	RetryAfterMs int64
+	Clock        *time.Time
+	Seed         *int64
 }
 
 type ExecutionAttemptsDefault struct {

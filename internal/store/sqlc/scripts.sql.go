@@ -11,7 +11,7 @@ import (
 )
 
 const EndpointGet = `-- name: EndpointGet :one
-SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at,
+SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow,
        s.id AS script_id, s.active_version, v.limits,
        EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers
 FROM apps a
@@ -25,6 +25,7 @@ type EndpointGetRow struct {
 	Slug            string
 	AppName         string
 	AppCreatedAt    time.Time
+	FetchAllow      []string
 	ScriptID        *string
 	ActiveVersion   *int32
 	Limits          []byte
@@ -39,6 +40,7 @@ func (q *Queries) EndpointGet(ctx context.Context, script string, appSlug string
 		&i.Slug,
 		&i.AppName,
 		&i.AppCreatedAt,
+		&i.FetchAllow,
 		&i.ScriptID,
 		&i.ActiveVersion,
 		&i.Limits,
