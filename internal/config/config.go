@@ -27,6 +27,7 @@ type Config struct {
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
 	Sandbox   Sandbox   `envPrefix:"PICLOUD_SANDBOX_"`
+	Fetch     Fetch     `envPrefix:"PICLOUD_FETCH_"`
 }
 
 // Retry is the policy of triggers that have none of their own.
@@ -63,6 +64,12 @@ const (
 	RequireKernel = "kernel" // the layers that the kernel has; a line in the log names those that it lacks
 	RequireFull   = "full"   // all layers: the start fails where one is refused
 )
+
+// Fetch opens what ctx.fetch does not reach by itself: the public Internet is open, everything else is not.
+type Fetch struct {
+	AllowPrivate bool     `env:"ALLOW_PRIVATE" envDefault:"false"` // every address
+	Allow        []string `env:"ALLOW"`                            // single destinations, see picloud.ParseFetchRules
+}
 
 // Read reads the process's environment. The error names every variable that is wrong, and how to mend it.
 func Read() (Config, error) { return parse(env.Options{}) }
@@ -108,6 +115,9 @@ func (c Config) check() error {
 	if c.Sandbox.Require != RequireKernel && c.Sandbox.Require != RequireFull {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_SANDBOX_REQUIRE is %q: %s or %s", c.Sandbox.Require, RequireKernel, RequireFull))
 	}
+	if _, err := picloud.ParseFetchRules(c.Fetch.Allow); err != nil {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_FETCH_ALLOW: %w", err))
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_LOG_FORMAT is %q: text or json", c.LogFormat))
 	}
@@ -135,6 +145,15 @@ func (c Config) Ceiling() picloud.Limits {
 		Wall: s.MaxWall, CPU: s.MaxCPU, MemoryMB: s.MaxMemoryMB, CallDepth: s.MaxCallDepth, PayloadBytes: s.MaxPayloadBytes, LogBytes: s.MaxLogBytes,
 		HostCalls: s.MaxHostCalls, Effects: s.MaxEffects,
 	}
+}
+
+// FetchRules are the single destinations that the instance opens.
+func (c Config) FetchRules() picloud.FetchRules {
+	rules, err := picloud.ParseFetchRules(c.Fetch.Allow)
+	if err != nil {
+		return nil // check has refused it
+	}
+	return rules
 }
 
 // URL is how users reach the HTTP listener, without a slash at its end.

@@ -20,6 +20,17 @@ func TestNothingSetIsTheDocumentedDefault(t *testing.T) {
 	assert.Equal(t, picloud.DefaultRetryPolicy, c.RetryPolicy())
 	assert.Equal(t, 16, c.MaxTriggerDepth)
 	assert.Equal(t, 5*time.Minute, c.Ceiling().Wall)
+	assert.False(t, c.Fetch.AllowPrivate)
+	assert.Empty(t, c.FetchRules())
+}
+
+func TestFetchRules(t *testing.T) {
+	t.Parallel()
+	c, err := config.ReadFrom(map[string]string{"PICLOUD_FETCH_ALLOW_PRIVATE": "true", "PICLOUD_FETCH_ALLOW": "intern.example:8080,10.0.0.0/8"})
+	require.NoError(t, err)
+	assert.True(t, c.Fetch.AllowPrivate)
+	assert.Equal(t, "intern.example", c.FetchRules()[0].Host)
+	assert.Len(t, c.FetchRules(), 2)
 }
 
 func TestEveryWrongVariableIsNamed(t *testing.T) {
@@ -31,6 +42,7 @@ func TestEveryWrongVariableIsNamed(t *testing.T) {
 		"PICLOUD_SANDBOX_MAX_MEMORY_MB":               "1",
 		"PICLOUD_SANDBOX_MAX_CALL_DEPTH":              "1",
 		"PICLOUD_SANDBOX_REQUIRE":                     "most",
+		"PICLOUD_FETCH_ALLOW":                         "ok.example,http://no",
 		"PICLOUD_LOG_FORMAT":                          "xml",
 		"PICLOUD_ADMIN_KEY":                           "short",
 		"PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS":      "0",

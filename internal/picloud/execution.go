@@ -101,6 +101,8 @@ type Execution struct {
 	QueuedAt   time.Time
 	StartedAt  time.Time // zero while queued
 	FinishedAt time.Time // zero until final
+	Clock      time.Time // Run.Time of the run that ended; zero until final, and where no script ran
+	Seed       int64     // Run.Seed of that run
 }
 
 // Result is what a script returned: a JSON value, or an HTTP response.

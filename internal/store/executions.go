@@ -221,6 +221,10 @@ func toExecution(r sqlc.Execution) (picloud.Execution, error) {
 		ID: r.ID, AppID: r.AppID, Status: picloud.Status(r.Status), Script: r.Script, Version: int(r.Version), TriggerID: value(r.TriggerID),
 		Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, Attempt: int(r.Attempts), Depth: int(r.Depth), RootID: r.RootID, ParentID: value(r.ParentID),
 		ReplayOf: value(r.ReplayOf), Principal: r.Principal, QueuedAt: r.QueuedAt.UTC(), StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
+		Seed: value(r.Seed),
+	}
+	if r.Clock != nil {
+		x.Clock = r.Clock.UTC()
 	}
 	var err error
 	if x.Result, err = decodeOptional[picloud.Result](r.Result); err != nil {
