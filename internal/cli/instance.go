@@ -271,7 +271,7 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 	pool, err := sandbox.New(sandbox.Options{
 		Command: []string{self, sandboxChild}, Size: processes, KV: data, Ceiling: i.config.Ceiling(), Log: i.log,
 		RequireAll: i.config.Sandbox.Require == config.RequireFull,
-		Egress: &egress.Guard{AllowPrivate: i.config.Fetch.AllowPrivate, Allow: i.config.FetchRules()},
+		Egress:     &egress.Guard{AllowPrivate: i.config.Fetch.AllowPrivate, Allow: i.config.FetchRules()},
 	})
 	if err != nil {
 		return nil, err
