@@ -310,9 +310,9 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Executions: data, Abandoned: data, DeadLetters: data,
-		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Runner: pool,
+		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data,
 		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
-		TemporalUI: ui, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
+		TemporalUI: ui, Runner: pool, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 	}))
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
