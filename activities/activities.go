@@ -15,14 +15,16 @@ const (
 	BuryExecutionName      = "BuryExecution"
 	CancelExecutionName    = "CancelExecution"
 	MaintainPartitionsName = "MaintainPartitions"
+	OpenTickName           = "OpenTick"
 )
 
-// Activities are the activities with what they need. All fields down to Keeper must be set; Inbox may be nil in a process where no caller waits.
+// Activities are the activities with what they need. All fields down to Ticks must be set; Inbox may be nil in a process where no caller waits.
 type Activities struct {
 	Journal picloud.Journal
 	Sandbox picloud.Sandbox
 	Inbox   picloud.Inbox
 	Keeper  Keeper
+	Ticks   picloud.Ticks
 	Random  func() float64   // uniform in [0,1), for jitter; nil = math/rand
 	Seed    func() int64     // of a script's Math.random; nil = math/rand
 	Now     func() time.Time // nil = time.Now

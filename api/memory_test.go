@@ -27,6 +27,8 @@ type memory struct {
 	letters     map[string]picloud.DeadLetter
 	abandoned   []picloud.AbandonedExecution
 	published   []picloud.Effect
+	synced      []string // ids of cron triggers
+	unscheduled error    // what Schedules answers
 	enqueued    []picloud.Firing
 	kept        []picloud.Event
 	events      []picloud.Event
@@ -395,6 +397,15 @@ func (m *memory) KeepEvent(_ context.Context, _ string, e picloud.Event) error {
 	defer m.write()()
 	m.kept = append(m.kept, e)
 	return nil
+}
+
+func (m *memory) SyncSchedule(_ context.Context, id string) error {
+	m.synced = append(m.synced, id)
+	return m.unscheduled
+}
+
+func (m *memory) NextFires(_ context.Context, _ string, n int) ([]time.Time, error) {
+	return []time.Time{day, day.Add(time.Hour)}[:min(n, 2)], m.unscheduled
 }
 
 func (m *memory) Endpoint(ctx context.Context, app, script string) (picloud.Endpoint, error) {

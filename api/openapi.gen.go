@@ -155,6 +155,24 @@ type Attempt struct {
 	StartedAt  *time.Time `json:"started_at"`
 }
 
+// CronTriggerConfig defines model for CronTriggerConfig.
+type CronTriggerConfig struct {
+	// CatchupWindow Ticks missed no longer ago are made up for; 1h unless given, 10s to 720h.
+	CatchupWindow *string `json:"catchup_window,omitempty"`
+
+	// Jitter Every tick is late by a random time up to this; 0s to 24h.
+	Jitter *string `json:"jitter,omitempty"`
+
+	// Overlap What a tick does while an execution of the trigger has not ended: skip (default), buffer_one, allow_all or cancel_other.
+	Overlap *string `json:"overlap,omitempty"`
+
+	// Schedule Five cron fields ("30 7 * * mon-fri"), "@every 5m", @hourly, @daily, @weekly, @monthly or @yearly.
+	Schedule string `json:"schedule"`
+
+	// Timezone IANA name; left out: UTC.
+	Timezone *string `json:"timezone,omitempty"`
+}
+
 // DeadLetter defines model for DeadLetter.
 type DeadLetter struct {
 	Attempts  int         `json:"attempts"`
@@ -658,14 +676,17 @@ type TopicMessage struct {
 
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
-	Config                TriggerConfig `json:"config"`
-	CreatedAt             time.Time     `json:"created_at"`
-	Enabled               bool          `json:"enabled"`
-	ID                    string        `json:"id"`
-	Kind                  string        `json:"kind"`
-	Name                  string        `json:"name"`
-	RegisteredByPrincipal string        `json:"registered_by_principal"`
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	Config    TriggerConfig `json:"config"`
+	CreatedAt time.Time     `json:"created_at"`
+	Enabled   bool          `json:"enabled"`
+	ID        string        `json:"id"`
+	Kind      string        `json:"kind"`
+	Name      string        `json:"name"`
+
+	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
+	NextFires             []time.Time `json:"next_fires,omitempty"`
+	RegisteredByPrincipal string      `json:"registered_by_principal"`
 
 	// Retry null: the instance's defaults.
 	Retry     *RetryPolicy `json:"retry"`
@@ -673,16 +694,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http, kv, pubsub or dead_letter.
+	// Kind http, kv, cron, pubsub or dead_letter.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -699,7 +720,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`

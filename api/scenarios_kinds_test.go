@@ -31,6 +31,27 @@ func kindScenarios() []scenario {
 		good("pubsub", "one topic", `{"topic":"orders.paid"}`, `"config":{"topic":"orders.paid"}`), good("pubsub", "all", `{"topic":"*"}`),
 		bad("pubsub", "no topic", `{}`, "config.topic"), bad("pubsub", "star inside", `{"topic":"a*b"}`, "config.topic"),
 		bad("pubsub", "empty", `{"topic":""}`, "config.topic"), bad("pubsub", "unknown field", `{"topic":"a","queue":"b"}`, "config.queue"),
+		good("cron", "five fields", `{"schedule":"30 7 * * mon-fri","timezone":"Europe/Berlin","overlap":"buffer_one","catchup_window":"10m","jitter":"30s"}`,
+			`"config":{"catchup_window":"10m","jitter":"30s","overlap":"buffer_one","schedule":"30 7 * * mon-fri","timezone":"Europe/Berlin"}`, `"next_fires":["2026-01-02T03:04:05Z"`),
+		good("cron", "defaults", `{"schedule":"@every 5m"}`, `"config":{"catchup_window":"1h","overlap":"skip","schedule":"@every 5m"}`),
+		{
+			name: "cron: engine away", operation: "createTrigger", method: "POST", path: shop + "/triggers", body: `{"name":"t","kind":"cron","script":"hello","config":{"schedule":"@daily"}}`,
+			before: func(w *world) { w.unscheduled = errDown }, status: 201,
+		},
+		{
+			name: "cron: disabled", operation: "createTrigger", method: "POST", path: shop + "/triggers",
+			body: `{"name":"t","kind":"cron","script":"hello","enabled":false,"config":{"schedule":"@daily"}}`, status: 201,
+			after: func(t *testing.T, w *world, rec *httptest.ResponseRecorder) {
+				t.Helper()
+				require.Len(t, w.synced, 1)
+				require.NotContains(t, rec.Body.String(), "next_fires")
+			},
+		},
+		bad("cron", "no schedule", `{}`, "config.schedule"), bad("cron", "four fields", `{"schedule":"* * * *"}`, "config.schedule"),
+		bad("cron", "minute", `{"schedule":"61 * * * *"}`, "config.schedule"), bad("cron", "never", `{"schedule":"0 0 30 2 *"}`, "config.schedule"),
+		bad("cron", "every", `{"schedule":"@every 10ms"}`, "config.schedule"), bad("cron", "zone", `{"schedule":"@daily","timezone":"Mars/Olympus"}`, "config.timezone"),
+		bad("cron", "overlap", `{"schedule":"@daily","overlap":"x"}`, "config.overlap"), bad("cron", "window", `{"schedule":"@daily","catchup_window":"1s"}`, "config.catchup_window"),
+		bad("cron", "window no duration", `{"schedule":"@daily","catchup_window":"soon"}`, "config.catchup_window"), bad("cron", "jitter", `{"schedule":"@daily","jitter":"-1s"}`, "config.jitter"),
 		good("dead_letter", "all", `{}`), good("dead_letter", "some", `{"script":"ful*","trigger":"on-order","reasons":["timeout","timeout"]}`,
 			`"config":{"reasons":["timeout"],"script":"ful*","trigger":"on-order"}`),
 		bad("dead_letter", "script", `{"script":"a*b"}`, "config.script"), bad("dead_letter", "trigger", `{"trigger":"*a"}`, "config.trigger"),
@@ -82,6 +103,7 @@ func sampleOf(kind picloud.Kind, eventType string, trigger picloud.Trigger) scen
 func sampleScenarios() []scenario {
 	return []scenario{
 		sampleOf(picloud.KindPubSub, picloud.TypeTopicMessage, picloud.Trigger{PubSub: &picloud.PubSubConfig{Topic: "*"}}),
+		sampleOf(picloud.KindCron, picloud.TypeCronTick, picloud.Trigger{Cron: &picloud.CronConfig{Schedule: "@daily"}}),
 		sampleOf(picloud.KindDeadLetter, picloud.TypeDeadLetterCreated, picloud.Trigger{DeadLetter: &picloud.DeadLetterConfig{}}),
 	}
 }

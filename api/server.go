@@ -40,6 +40,7 @@ type Options struct {
 	Inbox       picloud.Inbox
 	Outbox      picloud.Outbox
 	Endpoints   picloud.Endpoints
+	Schedules   picloud.Schedules
 	Idempotency picloud.Idempotency
 	Runner      picloud.Sandbox // of dry runs
 

@@ -11,7 +11,7 @@ import (
 )
 
 // laterKinds are kinds that the contract has and this version does not.
-var laterKinds = []string{"cron", "queue", "email"}
+var laterKinds = []string{"queue", "email"}
 
 // checkKind says whether triggers can be registered for kind.
 func checkKind(kind picloud.Kind) error {
@@ -70,6 +70,14 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 			Reasons: convert(distinct(c.Reasons), func(r string) picloud.Reason { return picloud.Reason(r) }),
 		}
 		return t.DeadLetter.Check()
+	case picloud.KindCron:
+		var c CronTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		parsed, err := parseCronConfig(c)
+		t.Cron = &parsed
+		return err
 	default:
 		return checkKind(t.Kind)
 	}
@@ -135,6 +143,8 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 		config = KVTriggerConfig{Collection: string(t.KV.Collection), Operations: t.KV.Operations, Key: orNil(string(t.KV.Key))}
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
+	case t.Cron != nil:
+		config = toCronConfig(*t.Cron)
 	case t.DeadLetter != nil:
 		c := t.DeadLetter
 		config = DeadLetterTriggerConfig{

@@ -73,7 +73,7 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 	if t, err = s.Triggers.CreateTrigger(ctx, t); err != nil {
 		return nil, err
 	}
-	out, err := toTrigger(t)
+	out, err := s.scheduled(ctx, t)
 	return CreateTrigger201JSONResponse{
 		Body: out, Headers: CreateTrigger201ResponseHeaders{Location: "/v1/apps/" + app.Slug + "/triggers/" + t.ID},
 	}, err
@@ -101,7 +101,7 @@ func (s *server) GetTrigger(ctx context.Context, request GetTriggerRequestObject
 	if err != nil {
 		return nil, err
 	}
-	out, err := toTrigger(t)
+	out, err := s.withNextFires(ctx, t)
 	return GetTrigger200JSONResponse(out), err
 }
 
@@ -142,7 +142,7 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 	if t, err = s.Triggers.UpdateTrigger(ctx, t); err != nil {
 		return nil, err
 	}
-	out, err := toTrigger(t)
+	out, err := s.scheduled(ctx, t)
 	return PatchTrigger200JSONResponse(out), err
 }
 
@@ -155,13 +155,16 @@ func (s *server) DeleteTrigger(ctx context.Context, request DeleteTriggerRequest
 	if err := s.Triggers.DeleteTrigger(ctx, app.ID, t.ID); err != nil {
 		return nil, err
 	}
+	if t.Kind == picloud.KindCron {
+		s.syncSchedule(ctx, t)
+	}
 	return DeleteTrigger204Response{}, nil
 }
 
 // sampleTypes are the types of events that triggers are fired with by hand.
 var sampleTypes = map[picloud.Kind]string{
 	picloud.KindHTTP: picloud.TypeHTTPRequest, picloud.KindKV: picloud.TypeKVUpdated, picloud.KindPubSub: picloud.TypeTopicMessage,
-	picloud.KindDeadLetter: picloud.TypeDeadLetterCreated,
+	picloud.KindDeadLetter: picloud.TypeDeadLetterCreated, picloud.KindCron: picloud.TypeCronTick,
 }
 
 // FireTrigger implements StrictServerInterface.
@@ -176,6 +179,9 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 	}
 	if err := checkPayload(request.Body.Data, endpoint.Limits); err != nil {
 		return nil, err
+	}
+	if t.Cron != nil && request.Body.Data == nil {
+		request.Body.Data = tickData(*t.Cron)
 	}
 	event := newEvent(ctx, "/apps/"+app.Slug+"/"+string(t.Kind)+"/"+t.Name, t.Name, request.Body.Data)
 	event.Type = sampleTypes[t.Kind]

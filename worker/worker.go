@@ -81,6 +81,8 @@ type Registry interface {
 func register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(workflows.Execution, workflow.RegisterOptions{Name: workflows.ExecutionName})
 	r.RegisterWorkflowWithOptions(workflows.Retention, workflow.RegisterOptions{Name: workflows.RetentionName})
+	r.RegisterWorkflowWithOptions(workflows.CronTick, workflow.RegisterOptions{Name: workflows.CronTickName})
+	r.RegisterActivityWithOptions(a.OpenTick, activity.RegisterOptions{Name: activities.OpenTickName})
 	r.RegisterActivityWithOptions(a.RunScript, activity.RegisterOptions{Name: activities.RunScriptName})
 	r.RegisterActivityWithOptions(a.BuryExecution, activity.RegisterOptions{Name: activities.BuryExecutionName})
 	r.RegisterActivityWithOptions(a.CancelExecution, activity.RegisterOptions{Name: activities.CancelExecutionName})

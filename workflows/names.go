@@ -10,6 +10,7 @@ import (
 const (
 	ExecutionName = "Execution"
 	RetentionName = "Retention"
+	CronTickName  = "CronTick"
 )
 
 // The task queues.
@@ -20,6 +21,9 @@ const (
 
 // RetentionScheduleID is the id of the Schedule that starts Retention, and the start of its workflows' ids.
 const RetentionScheduleID = "retention"
+
+// CronIDPrefix begins the ids of the Schedules of cron triggers, and of the workflows that these start: the trigger's id follows.
+const CronIDPrefix = "cron:"
 
 // executionIDPrefix begins the workflow ids of executions.
 const executionIDPrefix = "execution:"

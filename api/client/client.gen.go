@@ -157,6 +157,24 @@ type Attempt struct {
 	StartedAt  *time.Time `json:"started_at"`
 }
 
+// CronTriggerConfig defines model for CronTriggerConfig.
+type CronTriggerConfig struct {
+	// CatchupWindow Ticks missed no longer ago are made up for; 1h unless given, 10s to 720h.
+	CatchupWindow *string `json:"catchup_window,omitempty"`
+
+	// Jitter Every tick is late by a random time up to this; 0s to 24h.
+	Jitter *string `json:"jitter,omitempty"`
+
+	// Overlap What a tick does while an execution of the trigger has not ended: skip (default), buffer_one, allow_all or cancel_other.
+	Overlap *string `json:"overlap,omitempty"`
+
+	// Schedule Five cron fields ("30 7 * * mon-fri"), "@every 5m", @hourly, @daily, @weekly, @monthly or @yearly.
+	Schedule string `json:"schedule"`
+
+	// Timezone IANA name; left out: UTC.
+	Timezone *string `json:"timezone,omitempty"`
+}
+
 // DeadLetter defines model for DeadLetter.
 type DeadLetter struct {
 	Attempts  int         `json:"attempts"`
@@ -660,14 +678,17 @@ type TopicMessage struct {
 
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
-	Config                TriggerConfig `json:"config"`
-	CreatedAt             time.Time     `json:"created_at"`
-	Enabled               bool          `json:"enabled"`
-	ID                    string        `json:"id"`
-	Kind                  string        `json:"kind"`
-	Name                  string        `json:"name"`
-	RegisteredByPrincipal string        `json:"registered_by_principal"`
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	Config    TriggerConfig `json:"config"`
+	CreatedAt time.Time     `json:"created_at"`
+	Enabled   bool          `json:"enabled"`
+	ID        string        `json:"id"`
+	Kind      string        `json:"kind"`
+	Name      string        `json:"name"`
+
+	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
+	NextFires             []time.Time `json:"next_fires,omitempty"`
+	RegisteredByPrincipal string      `json:"registered_by_principal"`
 
 	// Retry null: the instance's defaults.
 	Retry     *RetryPolicy `json:"retry"`
@@ -675,16 +696,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http, kv, pubsub or dead_letter.
+	// Kind http, kv, cron, pubsub or dead_letter.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -701,7 +722,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`
@@ -1374,7 +1395,7 @@ type ClientInterface interface {
 	// FireTriggerWithBody Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1384,7 +1405,7 @@ type ClientInterface interface {
 	// FireTrigger Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2187,7 +2208,7 @@ func (c *Client) PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerI
 // FireTriggerWithBody Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2207,7 +2228,7 @@ func (c *Client) FireTriggerWithBody(ctx context.Context, app AppSlug, trigger T
 // FireTrigger Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4718,7 +4739,7 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithBodyWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4728,7 +4749,7 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8019,7 +8040,7 @@ func (c *ClientWithResponses) PatchTriggerWithResponse(ctx context.Context, app 
 // FireTriggerWithBodyWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8035,7 +8056,7 @@ func (c *ClientWithResponses) FireTriggerWithBodyWithResponse(ctx context.Contex
 // FireTriggerWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

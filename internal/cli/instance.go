@@ -111,7 +111,10 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	if err := i.startWork(ctx, data, eng, pool, inbox); err != nil {
 		return nil, err
 	}
-	return i, i.serve(listener, data, eng, pool, inbox)
+	schedules := engine.NewReconciler(eng, data, i.log, 0)
+	schedules.Start(context.WithoutCancel(ctx))
+	i.onStop("schedules", func(context.Context) error { schedules.Stop(); return nil })
+	return i, i.serve(listener, data, eng, pool, inbox, schedules)
 }
 
 // onStop adds a part to those that stop ends, last one first.
@@ -282,7 +285,7 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 
 // startWork starts the workers, and then what gives them work.
 func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox) error {
-	w := worker.New(eng.Client(), &activities.Activities{Journal: data, Sandbox: pool, Inbox: inbox, Keeper: data}, worker.Options{
+	w := worker.New(eng.Client(), &activities.Activities{Journal: data, Sandbox: pool, Inbox: inbox, Keeper: data, Ticks: data}, worker.Options{
 		StopTimeout: workerStopTimeout,
 		OnFatal:     func(err error) { i.fail(fmt.Errorf("temporal worker: %w", err)) },
 	})
@@ -302,7 +305,7 @@ func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine
 }
 
 // serve starts the HTTP listener: the last to come and the first to go.
-func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox) error {
+func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, schedules picloud.Schedules) error {
 	ui, err := temporalui.New(temporalui.Options{TemporalAddress: i.temporalAddress, Namespace: eng.Namespace(), PublicPath: "/temporal"})
 	if err != nil {
 		return err
@@ -310,7 +313,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Executions: data, Abandoned: data, DeadLetters: data,
-		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data,
+		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, Runner: pool, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 	}))

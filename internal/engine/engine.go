@@ -85,16 +85,17 @@ func (e *Engine) Ping(ctx context.Context) error {
 
 // Start begins the workflow of a firing, eagerly where this process has a worker on the engine's client: then its first attempt needs no task queue.
 func (e *Engine) Start(ctx context.Context, f picloud.Firing) error {
+	shown := workflows.Describe(f)
 	options := client.StartWorkflowOptions{
 		ID:                       workflows.ExecutionID(f.ExecutionID),
 		TaskQueue:                workflows.TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		EnableEagerStart:         true,
-		TypedSearchAttributes:    searchAttributes(f),
-		Memo:                     map[string]any{memoKey: newMemo(f)},
-		StaticSummary:            Summary(f),
-		StaticDetails:            details(f),
+		TypedSearchAttributes:    shown.Attributes,
+		Memo:                     shown.Memo,
+		StaticSummary:            shown.Summary,
+		StaticDetails:            shown.Details,
 	}
 	// Where the id is taken, the SDK gives the run that has it: started already is success.
 	if _, err := e.client.ExecuteWorkflow(ctx, options, workflows.ExecutionName, workflows.Input{Firing: f}); err != nil {

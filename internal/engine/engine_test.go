@@ -173,8 +173,8 @@ func TestURL(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "fulfil v3 ← kv orders/42 created", engine.Summary(firing()))
-	long := engine.Summary(firing(func(f *picloud.Firing) { f.What = strings.Repeat("ä", 1000) }))
+	assert.Equal(t, "fulfil v3 ← kv orders/42 created", workflows.Summary(firing()))
+	long := workflows.Summary(firing(func(f *picloud.Firing) { f.What = strings.Repeat("ä", 1000) }))
 	assert.Less(t, len(long), 400, "Temporal's limit")
 	assert.True(t, strings.HasSuffix(long, "ä…"))
 }

@@ -31,6 +31,7 @@ const (
 	TypeKVDeleted         = "picloud.kv.deleted"
 	TypeTopicMessage      = "picloud.topic.message"
 	TypeDeadLetterCreated = "picloud.dead_letter.created"
+	TypeCronTick          = "picloud.cron.tick"
 )
 
 // Origin is where a change comes from: who does it, and within which tree of executions.

@@ -15,10 +15,11 @@ const (
 	KindKV         Kind = "kv"
 	KindPubSub     Kind = "pubsub"
 	KindDeadLetter Kind = "dead_letter"
+	KindCron       Kind = "cron"
 )
 
 // Kinds are the kinds a trigger can be registered for.
-var Kinds = []Kind{KindHTTP, KindKV, KindPubSub, KindDeadLetter}
+var Kinds = []Kind{KindHTTP, KindKV, KindPubSub, KindDeadLetter, KindCron}
 
 // Trigger says which events of an app fire which script, and as whom.
 type Trigger struct {
@@ -32,6 +33,7 @@ type Trigger struct {
 	KV                    *KVConfig         // set for KindKV
 	PubSub                *PubSubConfig     // set for KindPubSub
 	DeadLetter            *DeadLetterConfig // set for KindDeadLetter
+	Cron                  *CronConfig       // set for KindCron
 	Retry                 *RetryPolicy      // nil = the instance's defaults
 	RegisteredByPrincipal string
 	CreatedAt             time.Time

@@ -24,6 +24,12 @@ func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Tri
 			reasons[i] = string(r)
 		}
 		return q.TriggerDeadLetterPut(ctx, id, all(t.DeadLetter.Script), all(t.DeadLetter.Trigger), reasons)
+	case picloud.KindCron:
+		c := t.Cron
+		return q.TriggerCronPut(ctx, sqlc.TriggerCronPutParams{
+			TriggerID: id, Schedule: c.Schedule, Timezone: c.Timezone, Overlap: string(c.Overlap),
+			CatchupWindowMs: c.CatchupWindow.Milliseconds(), JitterMs: c.Jitter.Milliseconds(),
+		})
 	default:
 		return picloud.InvalidField("kind", "%q is no kind that this instance can fire", t.Kind)
 	}
@@ -38,6 +44,9 @@ func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
 		t.KV = &picloud.KVConfig{Collection: picloud.Glob(value(r.KVCollection)), Operations: r.KVOperations, Key: picloud.Glob(value(r.KVKey))}
 	case picloud.KindPubSub:
 		t.PubSub = &picloud.PubSubConfig{Topic: picloud.Glob(value(r.PubSubTopic))}
+	case picloud.KindCron:
+		c := toCron(value(r.CronSchedule), value(r.CronTimezone), value(r.CronOverlap), value(r.CronCatchupWindowMs), value(r.CronJitterMs))
+		t.Cron = &c
 	case picloud.KindDeadLetter:
 		t.DeadLetter = &picloud.DeadLetterConfig{Script: picloud.Glob(value(r.LetterScript)), Trigger: picloud.Glob(value(r.LetterTrigger))}
 		for _, reason := range r.LetterReasons {

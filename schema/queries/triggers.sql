@@ -15,13 +15,15 @@ SELECT sqlc.embed(t), s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
-       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons
+       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
+LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
 WHERE t.app_id = @app_id AND t.id = @id;
 
 -- name: TriggerList :many
@@ -29,13 +31,15 @@ SELECT sqlc.embed(t), s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
-       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons
+       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
+LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
 WHERE t.app_id = @app_id
   AND (@kind::text = '' OR t.kind = @kind)
   AND (@script::text = '' OR s.name = @script)
@@ -61,6 +65,12 @@ ON CONFLICT (trigger_id) DO UPDATE SET topic = EXCLUDED.topic;
 -- name: TriggerDeadLetterPut :exec
 INSERT INTO dead_letter_trigger_details (trigger_id, script, trigger, reasons) VALUES (@trigger_id, @script, @trigger, @reasons)
 ON CONFLICT (trigger_id) DO UPDATE SET script = EXCLUDED.script, trigger = EXCLUDED.trigger, reasons = EXCLUDED.reasons;
+
+-- name: TriggerCronPut :exec
+INSERT INTO cron_trigger_details (trigger_id, schedule, timezone, overlap, catchup_window_ms, jitter_ms)
+VALUES (@trigger_id, @schedule, @timezone, @overlap, @catchup_window_ms, @jitter_ms)
+ON CONFLICT (trigger_id) DO UPDATE SET schedule = EXCLUDED.schedule, timezone = EXCLUDED.timezone, overlap = EXCLUDED.overlap,
+                                       catchup_window_ms = EXCLUDED.catchup_window_ms, jitter_ms = EXCLUDED.jitter_ms;
 
 -- name: TriggerMatchKV :many
 -- The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.

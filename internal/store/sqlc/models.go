@@ -27,6 +27,15 @@ type App struct {
 	FetchAllow []string
 }
 
+type CronTriggerDetail struct {
+	TriggerID       string
+	Schedule        string
+	Timezone        string
+	Overlap         string
+	CatchupWindowMs int64
+	JitterMs        int64
+}
+
 type DeadLetter struct {
 	ID                string
 	AppID             string

@@ -9,6 +9,34 @@ import (
 	"context"
 )
 
+const TriggerCronPut = `-- name: TriggerCronPut :exec
+INSERT INTO cron_trigger_details (trigger_id, schedule, timezone, overlap, catchup_window_ms, jitter_ms)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (trigger_id) DO UPDATE SET schedule = EXCLUDED.schedule, timezone = EXCLUDED.timezone, overlap = EXCLUDED.overlap,
+                                       catchup_window_ms = EXCLUDED.catchup_window_ms, jitter_ms = EXCLUDED.jitter_ms
+`
+
+type TriggerCronPutParams struct {
+	TriggerID       string
+	Schedule        string
+	Timezone        string
+	Overlap         string
+	CatchupWindowMs int64
+	JitterMs        int64
+}
+
+func (q *Queries) TriggerCronPut(ctx context.Context, arg TriggerCronPutParams) error {
+	_, err := q.db.Exec(ctx, TriggerCronPut,
+		arg.TriggerID,
+		arg.Schedule,
+		arg.Timezone,
+		arg.Overlap,
+		arg.CatchupWindowMs,
+		arg.JitterMs,
+	)
+	return err
+}
+
 const TriggerDeadLetterPut = `-- name: TriggerDeadLetterPut :exec
 INSERT INTO dead_letter_trigger_details (trigger_id, script, trigger, reasons) VALUES ($1, $2, $3, $4)
 ON CONFLICT (trigger_id) DO UPDATE SET script = EXCLUDED.script, trigger = EXCLUDED.trigger, reasons = EXCLUDED.reasons
@@ -41,30 +69,37 @@ SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.regist
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
-       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons
+       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
+LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
 WHERE t.app_id = $1 AND t.id = $2
 `
 
 type TriggerGetRow struct {
-	Trigger       Trigger
-	Script        string
-	HTTPMethods   []string
-	HTTPPath      *string
-	HTTPMode      *string
-	HTTPAuth      *string
-	KVCollection  *string
-	KVOperations  []string
-	KVKey         *string
-	PubSubTopic   *string
-	LetterScript  *string
-	LetterTrigger *string
-	LetterReasons []string
+	Trigger             Trigger
+	Script              string
+	HTTPMethods         []string
+	HTTPPath            *string
+	HTTPMode            *string
+	HTTPAuth            *string
+	KVCollection        *string
+	KVOperations        []string
+	KVKey               *string
+	PubSubTopic         *string
+	LetterScript        *string
+	LetterTrigger       *string
+	LetterReasons       []string
+	CronSchedule        *string
+	CronTimezone        *string
+	CronOverlap         *string
+	CronCatchupWindowMs *int64
+	CronJitterMs        *int64
 }
 
 func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (TriggerGetRow, error) {
@@ -93,6 +128,11 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.LetterScript,
 		&i.LetterTrigger,
 		&i.LetterReasons,
+		&i.CronSchedule,
+		&i.CronTimezone,
+		&i.CronOverlap,
+		&i.CronCatchupWindowMs,
+		&i.CronJitterMs,
 	)
 	return i, err
 }
@@ -184,13 +224,15 @@ SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.regist
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
-       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons
+       l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
 LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
+LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
 WHERE t.app_id = $1
   AND ($2::text = '' OR t.kind = $2)
   AND ($3::text = '' OR s.name = $3)
@@ -209,19 +251,24 @@ type TriggerListParams struct {
 }
 
 type TriggerListRow struct {
-	Trigger       Trigger
-	Script        string
-	HTTPMethods   []string
-	HTTPPath      *string
-	HTTPMode      *string
-	HTTPAuth      *string
-	KVCollection  *string
-	KVOperations  []string
-	KVKey         *string
-	PubSubTopic   *string
-	LetterScript  *string
-	LetterTrigger *string
-	LetterReasons []string
+	Trigger             Trigger
+	Script              string
+	HTTPMethods         []string
+	HTTPPath            *string
+	HTTPMode            *string
+	HTTPAuth            *string
+	KVCollection        *string
+	KVOperations        []string
+	KVKey               *string
+	PubSubTopic         *string
+	LetterScript        *string
+	LetterTrigger       *string
+	LetterReasons       []string
+	CronSchedule        *string
+	CronTimezone        *string
+	CronOverlap         *string
+	CronCatchupWindowMs *int64
+	CronJitterMs        *int64
 }
 
 func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]TriggerListRow, error) {
@@ -263,6 +310,11 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.LetterScript,
 			&i.LetterTrigger,
 			&i.LetterReasons,
+			&i.CronSchedule,
+			&i.CronTimezone,
+			&i.CronOverlap,
+			&i.CronCatchupWindowMs,
+			&i.CronJitterMs,
 		); err != nil {
 			return nil, err
 		}
