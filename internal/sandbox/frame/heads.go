@@ -47,10 +47,11 @@ type Program struct {
 
 // The operations that a script may ask of the server.
 const (
-	OpKVGet    = "kv.get"
-	OpKVSet    = "kv.set"
-	OpKVDelete = "kv.delete"
-	OpKVList   = "kv.list"
+	OpKVGet        = "kv.get"
+	OpKVSet        = "kv.set"
+	OpKVDelete     = "kv.delete"
+	OpKVList       = "kv.list"
+	OpTopicPublish = "topic.publish"
 )
 
 // Call is one call of a script to the server.
@@ -62,6 +63,7 @@ type Call struct {
 	Prefix     string `json:"p,omitempty"`
 	Cursor     string `json:"u,omitempty"`
 	Limit      int    `json:"l,omitempty"`
+	To         string `json:"t,omitempty"` // the topic of a message
 }
 
 // Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.

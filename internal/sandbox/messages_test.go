@@ -1,0 +1,39 @@
+package sandbox_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// Messages are buffered with the kv writes, in the order in which the script asked for them.
+func TestMessagesAreEffects(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	out := b.run(`export default async (e: any, ctx: any) => {
+		await ctx.topics.publish("orders.paid", { n: "ä" });
+		ctx.kv.set("c", "k", 1);
+		ctx.topics.publish("orders.paid", null);
+	}`)
+	require.Nil(t, out.Failure, "%v", out.Failure)
+	require.Equal(t, []picloud.Effect{
+		{Type: picloud.EffectTopicPublish, Topic: "orders.paid", Value: []byte(`{"n":"ä"}`)}, {Type: picloud.EffectKVSet, Collection: "c", Key: "k", Value: []byte(`1`)},
+		{Type: picloud.EffectTopicPublish, Topic: "orders.paid", Value: []byte(`null`)},
+	}, out.Effects)
+}
+
+func TestMessagesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	for call, want := range map[string]string{
+		`ctx.topics.publish("a*", 1)`:                  "TypeError: topic may not contain a star: a message has one topic",
+		`ctx.topics.publish(7, 1)`:                     "TypeError: topic must be a string, is a number",
+		`ctx.topics.publish("", 1)`:                    "TypeError: topic must be 1 to 256 bytes long, is 0",
+		`ctx.topics.publish("a")`:                      "TypeError: data must be JSON, is undefined",
+		`ctx.topics.publish("a", "x".repeat(2 ** 20))`: "RangeError: data has 1048578 bytes, the payload limit is 1048576",
+	} {
+		require.Equal(t, `"`+want+`"`, b.value(`try { await `+call+`; return "sent"; } catch (e: any) { return String(e); }`), call)
+	}
+}
