@@ -42,7 +42,10 @@ func (g *Globals) Retry(thrown *goja.Object) (never bool, after time.Duration) {
 		never = true
 	}
 	if g.rt.InstanceOf(thrown, classes.Get("RetryAfterError").(*goja.Object)) {
-		ms := thrown.Get("retryAfter").ToFloat()
+		ms := 0.0
+		if v := thrown.Get("retryAfter"); v != nil { // the script may have taken it away, or made other errors instances
+			ms = v.ToFloat()
+		}
 		if ms > 0 && ms <= float64(MaxRetryAfter/time.Millisecond) {
 			after = time.Duration(ms * float64(time.Millisecond))
 		}

@@ -1,0 +1,4 @@
+// expect: CallDepthLimitExceeded StackLimitExceeded
+export default async function (event, ctx) {
+  const p = new Proxy({}, { get: (t, k, r) => r[k] }); return p.x;
+}

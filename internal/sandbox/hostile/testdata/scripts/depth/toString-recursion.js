@@ -1,0 +1,4 @@
+// expect: CallDepthLimitExceeded StackLimitExceeded
+export default async function (event, ctx) {
+  const o = { toString() { return '' + this; } }; return '' + o;
+}

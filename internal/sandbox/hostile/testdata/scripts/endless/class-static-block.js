@@ -1,0 +1,3 @@
+// expect: CPULimitExceeded
+class A { static { for (;;) {} } }
+export default () => 1;

@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded
+export default async function (event, ctx) {
+  for (;;) { try { for (;;) {} } finally { continue; } }
+}

@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded
+export default async function (event, ctx) {
+  throw Object.defineProperty(new Error('x'), 'name', { get() { for (;;) {} } });
+}

@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded
+export default async function (event, ctx) {
+  return { get then() { for (;;) {} } };
+}

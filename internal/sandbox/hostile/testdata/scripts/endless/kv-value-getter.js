@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded
+export default async function (event, ctx) {
+  await ctx.kv.set('a', 'b', { get x() { for (;;) {} } });
+}

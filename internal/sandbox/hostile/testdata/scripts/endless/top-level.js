@@ -1,0 +1,3 @@
+// expect: CPULimitExceeded
+for (;;) {}
+export default () => 1;

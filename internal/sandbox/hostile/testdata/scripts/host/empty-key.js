@@ -1,0 +1,4 @@
+// expect: TypeError
+export default async function (event, ctx) {
+  await ctx.kv.get('a', '');
+}

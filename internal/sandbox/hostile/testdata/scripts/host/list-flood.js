@@ -1,0 +1,4 @@
+// expect: HostCallLimitExceeded
+export default async function (event, ctx) {
+  for (;;) ctx.kv.list('a');
+}

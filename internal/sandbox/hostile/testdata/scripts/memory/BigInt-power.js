@@ -1,0 +1,4 @@
+// expect: MemoryLimitExceeded CPULimitExceeded SandboxDied RangeError
+export default async function (event, ctx) {
+  return (7n ** 100000000n).toString().length;
+}

@@ -1,0 +1,4 @@
+// expect: MemoryLimitExceeded CPULimitExceeded
+export default async function (event, ctx) {
+  const o = {}; for (let i = 0; ; i++) o['key' + i] = i;
+}

@@ -1,0 +1,4 @@
+// expect: MemoryLimitExceeded SandboxDied
+export default async function (event, ctx) {
+  return 'x'.repeat(2 ** 40);
+}

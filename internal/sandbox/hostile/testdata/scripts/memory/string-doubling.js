@@ -1,0 +1,4 @@
+// expect: MemoryLimitExceeded
+export default async function (event, ctx) {
+  let s = 'x'; for (;;) s += s;
+}

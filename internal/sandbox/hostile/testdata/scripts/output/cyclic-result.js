@@ -1,0 +1,4 @@
+// expect: PayloadInvalid
+export default async function (event, ctx) {
+  const o = {}; o.o = o; return o;
+}

@@ -1,0 +1,4 @@
+// expect: PayloadInvalid
+export default async function (event, ctx) {
+  return () => 1;
+}

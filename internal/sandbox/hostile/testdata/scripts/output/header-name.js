@@ -1,0 +1,4 @@
+// expect: TypeError
+export default async function (event, ctx) {
+  return new Response('x', { headers: { 'a b': 'c' } });
+}

@@ -1,0 +1,4 @@
+// expect: RangeError TypeError
+export default async function (event, ctx) {
+  return new Response('x', { status: 99 });
+}

@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded MemoryLimitExceeded
+export default async function (event, ctx) {
+  const f = () => Promise.resolve().then(f); await f();
+}

@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded MemoryLimitExceeded
+export default async function (event, ctx) {
+  for (;;) Promise.reject(new Error('x'));
+}

@@ -1,0 +1,4 @@
+// expect: CPULimitExceeded MemoryLimitExceeded
+export default async function (event, ctx) {
+  const all = []; for (;;) all.push(new Promise(() => {}));
+}

@@ -1,0 +1,4 @@
+// expect: Error TypeError
+export default async function (event, ctx) {
+  throw Symbol('x');
+}

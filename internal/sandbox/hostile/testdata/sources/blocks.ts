@@ -1,0 +1,2 @@
+// expect: any
+export default () => { <% repeat 200000 "{" %><% repeat 200000 "}" %> };

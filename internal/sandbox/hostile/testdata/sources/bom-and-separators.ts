@@ -1,0 +1,2 @@
+// expect: any
+<% bom %>export default () => 1;

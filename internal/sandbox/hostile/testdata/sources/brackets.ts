@@ -1,0 +1,2 @@
+// expect: compile_error
+export default () => <% repeat 400000 "[" %>;

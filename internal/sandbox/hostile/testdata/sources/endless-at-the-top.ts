@@ -1,0 +1,3 @@
+// expect: any
+for (;;) {}
+export default () => 1;

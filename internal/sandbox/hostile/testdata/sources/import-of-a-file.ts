@@ -1,0 +1,3 @@
+// expect: compile_error
+import x from "/etc/passwd";
+export default () => x;

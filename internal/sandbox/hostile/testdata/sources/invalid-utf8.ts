@@ -1,0 +1,2 @@
+// expect: any
+export default () => "\xff<% bytes %>";

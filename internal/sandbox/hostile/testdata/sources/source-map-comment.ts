@@ -1,0 +1,3 @@
+// expect: any
+export default () => 1;
+//# sourceMappingURL=/etc/passwd

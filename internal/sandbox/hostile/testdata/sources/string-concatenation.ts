@@ -1,0 +1,2 @@
+// expect: any
+export default () => <% repeat 50000 "\"aaaaaaaaaaaaaaaa\"+" %>"a";

@@ -1,0 +1,3 @@
+// expect: any
+/// <reference path="/etc/passwd" />
+export default () => 1;
