@@ -83,7 +83,7 @@ func bundle(name string, language picloud.Language, source string) (code, source
 	}
 	for _, f := range made.OutputFiles {
 		if strings.HasSuffix(f.Path, ".map") {
-			sourceMap = f.Contents
+			sourceMap = shiftColumns(f.Contents)
 		} else {
 			code = f.Contents
 		}
@@ -154,7 +154,7 @@ func gojaFault(err error, sourceMap []byte) frame.Fault {
 	f := frame.Fault{Message: err.Error(), Line: 1, Column: 1}
 	var list parser.ErrorList
 	var syntax *goja.CompilerSyntaxError
-	var wrong *patternError
+	var wrong *placedError
 	switch {
 	case errors.As(err, &wrong):
 		f.Line, f.Column = wrong.position.Line, wrong.position.Column+1

@@ -40,8 +40,45 @@ func (s *scope) describe(e *picloud.ScriptError, thrown goja.Value) {
 		return
 	}
 	e.Type, e.Message = className(o), text(o.Get("message"))
-	e.Stack = cleanStack(text(o.Get("stack")))
+	e.Stack = s.stackOf(o, 0)
 	e.NonRetryable, e.RetryAfter = s.globals.Retry(o)
+}
+
+// The bounds of what a stack shows of the errors behind its own.
+const (
+	maxCauses     = 5
+	maxAggregated = 5
+)
+
+// stackOf gives the stack of an error with those of its causes, of the errors that it gathers and of the one that it suppressed. It may run the
+// script's code.
+func (s *scope) stackOf(o *goja.Object, depth int) string {
+	stack := cleanStack(text(o.Get("stack")))
+	if stack == "" || depth == maxCauses {
+		return stack
+	}
+	behind := func(label string, v goja.Value) {
+		if v == nil || goja.IsUndefined(v) {
+			return
+		}
+		shown := ""
+		if cause, ok := v.(*goja.Object); ok && cause.ClassName() == "Error" {
+			shown = s.stackOf(cause, depth+1)
+		}
+		if shown == "" {
+			shown = inspect(s, v)
+		}
+		stack += "\n" + label + shown
+	}
+	behind("Caused by: ", o.Get("cause"))
+	behind("Suppressed: ", o.Get("suppressed"))
+	if list, ok := o.Get("errors").(*goja.Object); ok && list.ClassName() == "Array" {
+		n := int(list.Get("length").ToInteger())
+		for i := range min(n, maxAggregated) {
+			behind("Error "+strconv.Itoa(i+1)+" of "+strconv.Itoa(n)+": ", list.Get(strconv.Itoa(i)))
+		}
+	}
+	return stack
 }
 
 // className gives the class of an error: its own name where it has one, else its constructor's.

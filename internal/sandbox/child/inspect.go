@@ -164,7 +164,7 @@ func (p *inspector) object(o *goja.Object, depth int) {
 }
 
 func (p *inspector) errorText(o *goja.Object) string {
-	if s := cleanStack(text(o.Get("stack"))); s != "" {
+	if s := p.scope.stackOf(o, 0); s != "" {
 		return s
 	}
 	return o.String()

@@ -1,7 +1,7 @@
 package child
 
 import (
-	"reflect"
+	"strings"
 
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
@@ -9,58 +9,43 @@ import (
 	"github.com/picloud/picloud/internal/sandbox/child/pattern"
 )
 
-// patternError is what is wrong with a regular expression literal, at a place of the compiled code.
-type patternError struct {
+// placedError is what is wrong with a program at a place of it.
+type placedError struct {
 	position file.Position // the user's own, where there is a source map
 	message  string
 }
 
 // Error implements error.
-func (e *patternError) Error() string { return e.message }
+func (e *placedError) Error() string { return e.message }
 
-// expandPatterns writes out the \p{…} in the regular expression literals of a program.
-func expandPatterns(tree *ast.Program) error {
+// dynamicRequire is esbuild's name for a require that it could not resolve: its argument is no literal. The user's own names are kept apart from it.
+const dynamicRequire = "__require"
+
+// refine writes out the \p{…} in the regular expression literals of a program, and refuses imports at run time.
+func refine(tree *ast.Program, source string) error {
+	if !pattern.NeedsExpansion(source) && !strings.Contains(source, dynamicRequire) {
+		return nil
+	}
 	var failed error
-	literals(reflect.ValueOf(tree.Body), func(l *ast.RegExpLiteral) {
-		made, err := pattern.Expand(l.Pattern, l.Flags)
-		switch {
-		case err == nil:
-			l.Pattern = made
-		case failed == nil:
-			failed = &patternError{tree.File.Position(int(l.Idx) - tree.File.Base()), err.Error()}
+	fail := func(at file.Idx, message string) {
+		if failed == nil {
+			failed = &placedError{tree.File.Position(int(at) - tree.File.Base()), message}
+		}
+	}
+	walk(tree, func(node any) {
+		switch n := node.(type) {
+		case *ast.RegExpLiteral:
+			made, err := pattern.Expand(n.Pattern, n.Flags)
+			if err != nil {
+				fail(n.Idx, err.Error())
+				return
+			}
+			n.Pattern = made
+		case *ast.CallExpression:
+			if callee, ok := n.Callee.(*ast.Identifier); ok && callee.Name == dynamicRequire {
+				fail(callee.Idx, "cannot import at run time: a script is one file and imports nothing")
+			}
 		}
 	})
 	return failed
-}
-
-var fileType = reflect.TypeFor[*file.File]()
-
-// literals calls visit for the regular expression literals below v, in order. goja has no walker of its own.
-func literals(v reflect.Value, visit func(*ast.RegExpLiteral)) {
-	switch v.Kind() {
-	case reflect.Interface:
-		if !v.IsNil() {
-			literals(v.Elem(), visit)
-		}
-	case reflect.Pointer:
-		if v.IsNil() || v.Type() == fileType {
-			return
-		}
-		if l, ok := v.Interface().(*ast.RegExpLiteral); ok {
-			visit(l)
-			return
-		}
-		literals(v.Elem(), visit)
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				literals(v.Field(i), visit)
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			literals(v.Index(i), visit)
-		}
-	default:
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/parser"
 
-	"github.com/picloud/picloud/internal/sandbox/child/pattern"
 	"github.com/picloud/picloud/internal/sandbox/child/web"
 )
 
@@ -85,10 +84,8 @@ func compileProgram(name string, code, sourceMap []byte) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse program: %w", err)
 	}
-	if pattern.NeedsExpansion(source) {
-		if err := expandPatterns(tree); err != nil {
-			return nil, err
-		}
+	if err := refine(tree, source); err != nil {
+		return nil, err
 	}
 	compiled, err := goja.CompileAST(tree, true) // a module is strict
 	if err != nil {
