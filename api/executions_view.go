@@ -100,5 +100,5 @@ func toLogLine(l picloud.LogLine) LogLine {
 }
 
 func toEffect(e picloud.Effect) Effect {
-	return Effect{Type: string(e.Type), Collection: orNil(e.Collection), Key: orNil(e.Key), Topic: orNil(e.Topic), Value: e.Value}
+	return Effect{Type: string(e.Type), Collection: orNil(e.Collection), Key: orNil(e.Key), Topic: orNil(e.Topic), Queue: orNil(e.Queue), Delay: optionalDuration(e.Delay), Priority: orNil(e.Priority), Value: e.Value}
 }

@@ -399,6 +399,16 @@ func (m *memory) KeepEvent(_ context.Context, _ string, e picloud.Event) error {
 	return nil
 }
 
+func (m *memory) Send(_ context.Context, _ picloud.App, msg picloud.QueueMessage, from picloud.Origin) (picloud.Published, error) {
+	if msg.Queue == "none" {
+		return picloud.Published{}, picloud.Errorf(picloud.NotFound, "queue_not_found", "none")
+	}
+	defer m.write()()
+	m.origins = append(m.origins, from)
+	m.published = append(m.published, picloud.Effect{Type: picloud.EffectQueueSend, Queue: msg.Queue, Value: msg.Data, Delay: msg.Delay, Priority: msg.Priority})
+	return picloud.Published{EventID: testID(78), Executions: []string{testID(77)}}, nil
+}
+
 func (m *memory) SyncSchedule(_ context.Context, id string) error {
 	m.synced = append(m.synced, id)
 	return m.unscheduled

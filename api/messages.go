@@ -25,6 +25,31 @@ func (s *server) PublishMessage(ctx context.Context, request PublishMessageReque
 	return PublishMessage202JSONResponse(toAccepted(published)), nil
 }
 
+// SendMessage implements StrictServerInterface.
+func (s *server) SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error) {
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	m := picloud.QueueMessage{Queue: request.Queue, Data: request.Body.Data, Priority: deref(request.Body.Priority)}
+	if request.Body.Delay != nil {
+		if m.Delay, err = parseDuration("delay", *request.Body.Delay); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	if err := checkPayload(m.Data, s.Ceiling); err != nil {
+		return nil, err
+	}
+	sent, err := s.Queues.Send(ctx, app, m, origin(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return SendMessage202JSONResponse(toAccepted(sent)), nil
+}
+
 func toAccepted(p picloud.Published) MessageAccepted {
 	return MessageAccepted{EventID: p.EventID, Executions: append([]string{}, p.Executions...)}
 }

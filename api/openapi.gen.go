@@ -229,7 +229,10 @@ type DeadLetterTriggerConfig struct {
 // Effect A change that the execution committed.
 type Effect struct {
 	Collection *string `json:"collection,omitempty"`
+	Delay      *string `json:"delay,omitempty"`
 	Key        *string `json:"key,omitempty"`
+	Priority   *int    `json:"priority,omitempty"`
+	Queue      *string `json:"queue,omitempty"`
 	Topic      *string `json:"topic,omitempty"`
 	Type       string  `json:"type"`
 
@@ -511,6 +514,27 @@ type PubSubTriggerConfig struct {
 	Topic string `json:"topic"`
 }
 
+// QueueMessage defines model for QueueMessage.
+type QueueMessage struct {
+	// Data Any JSON value.
+	Data JSONValue `json:"data"`
+
+	// Delay It does not run before; 0s (default) to 168h.
+	Delay *string `json:"delay,omitempty"`
+
+	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
+	Priority *int `json:"priority,omitempty"`
+}
+
+// QueueTriggerConfig defines model for QueueTriggerConfig.
+type QueueTriggerConfig struct {
+	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
+	MaxConcurrency *int `json:"max_concurrency,omitempty"`
+
+	// Queue The exact name.
+	Queue string `json:"queue"`
+}
+
 // Replay defines model for Replay.
 type Replay struct {
 	// Again Also when it was resolved before.
@@ -676,7 +700,7 @@ type TopicMessage struct {
 
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
 	Enabled   bool          `json:"enabled"`
@@ -694,16 +718,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http, kv, cron, pubsub or dead_letter.
+	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -720,7 +744,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`
@@ -750,6 +774,9 @@ type Key = string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// Queue defines model for Queue.
+type Queue = string
 
 // ScriptName defines model for ScriptName.
 type ScriptName = string
@@ -943,6 +970,9 @@ type ReplayDeadLetterJSONRequestBody = Replay
 // PutKVJSONRequestBody defines body for PutKV for application/json ContentType.
 type PutKVJSONRequestBody = JSONValue
 
+// SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
+type SendMessageJSONRequestBody = QueueMessage
+
 // PutScriptJSONRequestBody defines body for PutScript for application/json ContentType.
 type PutScriptJSONRequestBody = ScriptPut
 
@@ -1023,6 +1053,9 @@ type ServerInterface interface {
 	// PutKV Set a value
 	// (PUT /v1/apps/{app}/kv/{collection}/{key})
 	PutKV(c *gin.Context, app AppSlug, collection Collection, key Key, params PutKVParams)
+	// SendMessage Send a message to a queue
+	// (POST /v1/apps/{app}/queues/{queue}/messages)
+	SendMessage(c *gin.Context, app AppSlug, queue Queue)
 	// ListScripts List the scripts of an app
 	// (GET /v1/apps/{app}/scripts)
 	ListScripts(c *gin.Context, app AppSlug, params ListScriptsParams)
@@ -1935,6 +1968,40 @@ func (siw *ServerInterfaceWrapper) PutKV(c *gin.Context) {
 	siw.Handler.PutKV(c, app, collection, key, params)
 }
 
+// SendMessage operation middleware
+func (siw *ServerInterfaceWrapper) SendMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "queue" -------------
+	var queue Queue
+
+	err = runtime.BindStyledParameterWithOptions("simple", "queue", c.Param("queue"), &queue, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter queue: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SendMessage(c, app, queue)
+}
+
 // ListScripts operation middleware
 func (siw *ServerInterfaceWrapper) ListScripts(c *gin.Context) {
 
@@ -2532,6 +2599,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.GetKV)
 	router.PUT(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.PutKV)
 	router.POST(options.BaseURL+"/v1/apps/:app/topics/:topic/messages", wrapper.PublishMessage)
+	router.POST(options.BaseURL+"/v1/apps/:app/queues/:queue/messages", wrapper.SendMessage)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions", wrapper.ListExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution", wrapper.GetExecution)
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/:execution/cancel", wrapper.CancelExecution)
@@ -4471,6 +4539,126 @@ func (response PutKV500ApplicationProblemPlusJSONResponse) VisitPutKVResponse(w 
 	return err
 }
 
+type SendMessageRequestObject struct {
+	App   AppSlug `json:"app"`
+	Queue Queue   `json:"queue"`
+	Body  *SendMessageJSONRequestBody
+}
+
+type SendMessageResponseObject interface {
+	VisitSendMessageResponse(w http.ResponseWriter) error
+}
+
+type SendMessage202JSONResponse MessageAccepted
+
+func (response SendMessage202JSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage400ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage401ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage404ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage413ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage422ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage500ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScriptsRequestObject struct {
 	App    AppSlug `json:"app"`
 	Params ListScriptsParams
@@ -6077,6 +6265,9 @@ type StrictServerInterface interface {
 	// PutKV Set a value
 	// (PUT /v1/apps/{app}/kv/{collection}/{key})
 	PutKV(ctx context.Context, request PutKVRequestObject) (PutKVResponseObject, error)
+	// SendMessage Send a message to a queue
+	// (POST /v1/apps/{app}/queues/{queue}/messages)
+	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
 	// ListScripts List the scripts of an app
 	// (GET /v1/apps/{app}/scripts)
 	ListScripts(ctx context.Context, request ListScriptsRequestObject) (ListScriptsResponseObject, error)
@@ -6479,6 +6670,30 @@ func (h *strictHandler) PutKV(c *gin.Context, app AppSlug, collection Collection
 		return
 	}
 	if err := response.VisitPutKVResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// SendMessage reads the request, calls the operation and writes its answer.
+func (h *strictHandler) SendMessage(c *gin.Context, app AppSlug, queue Queue) {
+	var request SendMessageRequestObject
+	request.App = app
+	request.Queue = queue
+	var body SendMessageJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.SendMessage(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitSendMessageResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

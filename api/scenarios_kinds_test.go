@@ -3,6 +3,7 @@ package api
 import (
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +53,9 @@ func kindScenarios() []scenario {
 		bad("cron", "every", `{"schedule":"@every 10ms"}`, "config.schedule"), bad("cron", "zone", `{"schedule":"@daily","timezone":"Mars/Olympus"}`, "config.timezone"),
 		bad("cron", "overlap", `{"schedule":"@daily","overlap":"x"}`, "config.overlap"), bad("cron", "window", `{"schedule":"@daily","catchup_window":"1s"}`, "config.catchup_window"),
 		bad("cron", "window no duration", `{"schedule":"@daily","catchup_window":"soon"}`, "config.catchup_window"), bad("cron", "jitter", `{"schedule":"@daily","jitter":"-1s"}`, "config.jitter"),
+		good("queue", "bounded", `{"queue":"mail","max_concurrency":2}`, `"config":{"max_concurrency":2,"queue":"mail"}`), good("queue", "unbounded", `{"queue":"mail"}`, `"config":{"queue":"mail"}`),
+		bad("queue", "no queue", `{}`, "config.queue"), bad("queue", "star", `{"queue":"m*"}`, "config.queue"), bad("queue", "none at a time", `{"queue":"m","max_concurrency":0}`, "config.max_concurrency"),
+		bad("queue", "negative", `{"queue":"m","max_concurrency":-1}`, "config.max_concurrency"), bad("queue", "batch", `{"queue":"m","batch_size":10}`, "config.batch_size"),
 		good("dead_letter", "all", `{}`), good("dead_letter", "some", `{"script":"ful*","trigger":"on-order","reasons":["timeout","timeout"]}`,
 			`"config":{"reasons":["timeout"],"script":"ful*","trigger":"on-order"}`),
 		bad("dead_letter", "script", `{"script":"a*b"}`, "config.script"), bad("dead_letter", "trigger", `{"trigger":"*a"}`, "config.trigger"),
@@ -74,7 +78,25 @@ func messageScenarios() []scenario {
 		require.Equal(t, "admin", w.origins[0].Principal)
 		require.NotEmpty(t, w.origins[0].TraceParent)
 	}
+	send := func(name, queue, body string, status int, code, field string) scenario {
+		return scenario{
+			name: name, operation: "sendMessage", method: "POST", path: shop + "/queues/" + queue + "/messages", body: body, status: status, code: code, field: field,
+		}
+	}
+	sent := send("stored", "mail", `{"data":{"to":"a"},"delay":"1m30s","priority":-7}`, 202, "", "")
+	sent.says = published.says
+	sent.after = func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+		t.Helper()
+		require.Equal(t, picloud.Effect{Type: picloud.EffectQueueSend, Queue: "mail", Value: []byte(`{"to":"a"}`), Delay: 90 * time.Second, Priority: -7}, w.published[0])
+	}
 	return []scenario{
+		sent, send("at once", "mail", `{"data":null}`, 202, "", ""), send("nobody takes from it", "none", `{"data":1}`, 404, "queue_not_found", ""),
+		send("no data", "mail", `{"delay":"1s"}`, 422, "invalid", "data"), send("star", "m*", `{"data":1}`, 422, "invalid", "queue"),
+		send("delay", "mail", `{"data":1,"delay":"soon"}`, 422, "invalid", "delay"), send("negative delay", "mail", `{"data":1,"delay":"-1s"}`, 422, "invalid", "delay"),
+		send("long delay", "mail", `{"data":1,"delay":"169h"}`, 422, "invalid", "delay"), send("priority", "mail", `{"data":1,"priority":101}`, 422, "invalid", "priority"),
+		send("priority no number", "mail", `{"data":1,"priority":"high"}`, 422, "invalid", "priority"), send("order", "mail", `{"data":1,"ordering_key":"a"}`, 422, "invalid", "ordering_key"),
+		send("too large", "mail", `{"data":"`+long(big)+`"}`, 413, "payload_too_large", ""), send("malformed", "mail", `[`, 400, "malformed_json", ""),
+		{name: "no app", operation: "sendMessage", method: "POST", path: "/v1/apps/none/queues/q/messages", body: `{"data":1}`, status: 404, code: "app_not_found"},
 		published, publish("null", "orders", `{"data":null}`, 202, "", ""),
 		publish("no data", "orders", `{}`, 422, "invalid", "data"), publish("star", "orders.*", `{"data":1}`, 422, "invalid", "topic"),
 		publish("control", "%01", `{"data":1}`, 422, "invalid", "topic"), publish("long", long(257), `{"data":1}`, 422, "invalid", "topic"),
@@ -103,6 +125,7 @@ func sampleOf(kind picloud.Kind, eventType string, trigger picloud.Trigger) scen
 func sampleScenarios() []scenario {
 	return []scenario{
 		sampleOf(picloud.KindPubSub, picloud.TypeTopicMessage, picloud.Trigger{PubSub: &picloud.PubSubConfig{Topic: "*"}}),
+		sampleOf(picloud.KindQueue, picloud.TypeQueueMessage, picloud.Trigger{Queue: &picloud.QueueConfig{Queue: "mail"}}),
 		sampleOf(picloud.KindCron, picloud.TypeCronTick, picloud.Trigger{Cron: &picloud.CronConfig{Schedule: "@daily"}}),
 		sampleOf(picloud.KindDeadLetter, picloud.TypeDeadLetterCreated, picloud.Trigger{DeadLetter: &picloud.DeadLetterConfig{}}),
 	}

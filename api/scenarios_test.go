@@ -51,7 +51,7 @@ func TestEveryOperationHasAScenario(t *testing.T) {
 		require.NotEmpty(t, route.Operation.Description, id)
 		require.NotNil(t, route.Operation.Security, id)
 		path := strings.NewReplacer("{app}", "shop", "{script}", "hello", "{version}", "1", "{trigger}", idKVTrigger, "{collection}", "orders",
-			"{key}", "z", "{execution}", idFinished, "{topic}", "orders", "{dead_letter}", idUnresolved).Replace(route.Path)
+			"{key}", "z", "{execution}", idFinished, "{topic}", "orders", "{queue}", "mail", "{dead_letter}", idUnresolved).Replace(route.Path)
 		if len(*route.Operation.Security) == 0 {
 			continue
 		}

@@ -33,6 +33,7 @@ type Options struct {
 	Triggers    picloud.Triggers
 	KV          picloud.KV
 	Topics      picloud.Topics
+	Queues      picloud.Queues
 	Executions  picloud.Executions
 	Abandoned   picloud.Abandoned
 	DeadLetters picloud.DeadLetters

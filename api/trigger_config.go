@@ -11,7 +11,7 @@ import (
 )
 
 // laterKinds are kinds that the contract has and this version does not.
-var laterKinds = []string{"queue", "email"}
+var laterKinds = []string{"email"}
 
 // checkKind says whether triggers can be registered for kind.
 func checkKind(kind picloud.Kind) error {
@@ -70,6 +70,16 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 			Reasons: convert(distinct(c.Reasons), func(r string) picloud.Reason { return picloud.Reason(r) }),
 		}
 		return t.DeadLetter.Check()
+	case picloud.KindQueue:
+		var c QueueTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		if c.MaxConcurrency != nil && *c.MaxConcurrency == 0 {
+			return picloud.InvalidField("config.max_concurrency", "must be 1 to %d; left out: no bound", picloud.MaxQueueConcurrency)
+		}
+		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency)}
+		return t.Queue.Check()
 	case picloud.KindCron:
 		var c CronTriggerConfig
 		if err := decodeJSON(raw, &c, "config"); err != nil {
@@ -143,6 +153,8 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 		config = KVTriggerConfig{Collection: string(t.KV.Collection), Operations: t.KV.Operations, Key: orNil(string(t.KV.Key))}
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
+	case t.Queue != nil:
+		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency)}
 	case t.Cron != nil:
 		config = toCronConfig(*t.Cron)
 	case t.DeadLetter != nil:

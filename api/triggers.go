@@ -165,6 +165,7 @@ func (s *server) DeleteTrigger(ctx context.Context, request DeleteTriggerRequest
 var sampleTypes = map[picloud.Kind]string{
 	picloud.KindHTTP: picloud.TypeHTTPRequest, picloud.KindKV: picloud.TypeKVUpdated, picloud.KindPubSub: picloud.TypeTopicMessage,
 	picloud.KindDeadLetter: picloud.TypeDeadLetterCreated, picloud.KindCron: picloud.TypeCronTick,
+	picloud.KindQueue: picloud.TypeQueueMessage,
 }
 
 // FireTrigger implements StrictServerInterface.

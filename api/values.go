@@ -118,6 +118,15 @@ func parseDuration(field, s string) (time.Duration, error) {
 	return d, nil
 }
 
+// optionalDuration writes a duration; nil for 0.
+func optionalDuration(d time.Duration) *string {
+	if d == 0 {
+		return nil
+	}
+	s := formatDuration(d)
+	return &s
+}
+
 // formatDuration writes a duration without the parts that are zero: "5m", not "5m0s".
 func formatDuration(d time.Duration) string {
 	s := d.String()

@@ -231,7 +231,10 @@ type DeadLetterTriggerConfig struct {
 // Effect A change that the execution committed.
 type Effect struct {
 	Collection *string `json:"collection,omitempty"`
+	Delay      *string `json:"delay,omitempty"`
 	Key        *string `json:"key,omitempty"`
+	Priority   *int    `json:"priority,omitempty"`
+	Queue      *string `json:"queue,omitempty"`
 	Topic      *string `json:"topic,omitempty"`
 	Type       string  `json:"type"`
 
@@ -513,6 +516,27 @@ type PubSubTriggerConfig struct {
 	Topic string `json:"topic"`
 }
 
+// QueueMessage defines model for QueueMessage.
+type QueueMessage struct {
+	// Data Any JSON value.
+	Data JSONValue `json:"data"`
+
+	// Delay It does not run before; 0s (default) to 168h.
+	Delay *string `json:"delay,omitempty"`
+
+	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
+	Priority *int `json:"priority,omitempty"`
+}
+
+// QueueTriggerConfig defines model for QueueTriggerConfig.
+type QueueTriggerConfig struct {
+	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
+	MaxConcurrency *int `json:"max_concurrency,omitempty"`
+
+	// Queue The exact name.
+	Queue string `json:"queue"`
+}
+
 // Replay defines model for Replay.
 type Replay struct {
 	// Again Also when it was resolved before.
@@ -678,7 +702,7 @@ type TopicMessage struct {
 
 // Trigger defines model for Trigger.
 type Trigger struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
 	Enabled   bool          `json:"enabled"`
@@ -696,16 +720,16 @@ type Trigger struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 }
 
-// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+// TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 type TriggerConfig = json.RawMessage
 
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
 
-	// Kind http, kv, cron, pubsub or dead_letter.
+	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 
@@ -722,7 +746,7 @@ type TriggerList struct {
 
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
-	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig.
+	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
 	Name    *string       `json:"name,omitempty"`
@@ -752,6 +776,9 @@ type Key = string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// Queue defines model for Queue.
+type Queue = string
 
 // ScriptName defines model for ScriptName.
 type ScriptName = string
@@ -944,6 +971,9 @@ type ReplayDeadLetterJSONRequestBody = Replay
 
 // PutKVJSONRequestBody defines body for PutKV for application/json ContentType.
 type PutKVJSONRequestBody = JSONValue
+
+// SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
+type SendMessageJSONRequestBody = QueueMessage
 
 // PutScriptJSONRequestBody defines body for PutScript for application/json ContentType.
 type PutScriptJSONRequestBody = ScriptPut
@@ -1236,6 +1266,26 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/apps/{app}/kv/{collection}/{key} (the `PutKV` operationId).
 	PutKV(ctx context.Context, app AppSlug, collection Collection, key Key, params *PutKVParams, body PutKVJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SendMessageWithBody Send a message to a queue
+	//
+	// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+	// commit. 404 `queue_not_found` where no trigger names the queue.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+	SendMessageWithBody(ctx context.Context, app AppSlug, queue Queue, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendMessage Send a message to a queue
+	//
+	// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+	// commit. 404 `queue_not_found` where no trigger names the queue.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+	SendMessage(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListScripts List the scripts of an app
 	//
 	// By name, without their sources.
@@ -1395,7 +1445,8 @@ type ClientInterface interface {
 	// FireTriggerWithBody Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1405,7 +1456,8 @@ type ClientInterface interface {
 	// FireTrigger Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1869,6 +1921,46 @@ func (c *Client) PutKV(ctx context.Context, app AppSlug, collection Collection, 
 	return c.Client.Do(req)
 }
 
+// SendMessageWithBody Send a message to a queue
+//
+// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+// commit. 404 `queue_not_found` where no trigger names the queue.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+func (c *Client) SendMessageWithBody(ctx context.Context, app AppSlug, queue Queue, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendMessageRequestWithBody(c.Server, app, queue, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendMessage Send a message to a queue
+//
+// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+// commit. 404 `queue_not_found` where no trigger names the queue.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+func (c *Client) SendMessage(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendMessageRequest(c.Server, app, queue, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListScripts List the scripts of an app
 //
 // By name, without their sources.
@@ -2208,7 +2300,8 @@ func (c *Client) PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerI
 // FireTriggerWithBody Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2228,7 +2321,8 @@ func (c *Client) FireTriggerWithBody(ctx context.Context, app AppSlug, trigger T
 // FireTrigger Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3485,6 +3579,60 @@ func NewPutKVRequestWithBody(server string, app AppSlug, collection Collection, 
 	return req, nil
 }
 
+// NewSendMessageRequest calls the generic SendMessage builder with application/json body
+func NewSendMessageRequest(server string, app AppSlug, queue Queue, body SendMessageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendMessageRequestWithBody(server, app, queue, "application/json", bodyReader)
+}
+
+// NewSendMessageRequestWithBody constructs an http.Request for the SendMessage method, with any body, and a specified content type
+func NewSendMessageRequestWithBody(server string, app AppSlug, queue Queue, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "queue", queue, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/queues/%s/messages", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListScriptsRequest constructs an http.Request for the ListScripts method
 func NewListScriptsRequest(server string, app AppSlug, params *ListScriptsParams) (*http.Request, error) {
 	var err error
@@ -4564,6 +4712,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/apps/{app}/kv/{collection}/{key} (the `PutKV` operationId).
 	PutKVWithResponse(ctx context.Context, app AppSlug, collection Collection, key Key, params *PutKVParams, body PutKVJSONRequestBody, reqEditors ...RequestEditorFn) (*PutKVResponse, error)
 
+	// SendMessageWithBodyWithResponse Send a message to a queue
+	//
+	// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+	// commit. 404 `queue_not_found` where no trigger names the queue.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+	SendMessageWithBodyWithResponse(ctx context.Context, app AppSlug, queue Queue, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendMessageResponse, error)
+
+	// SendMessageWithResponse Send a message to a queue
+	//
+	// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+	// commit. 404 `queue_not_found` where no trigger names the queue.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+	SendMessageWithResponse(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMessageResponse, error)
+
 	// ListScriptsWithResponse List the scripts of an app
 	//
 	// By name, without their sources.
@@ -4739,7 +4907,8 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithBodyWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4749,7 +4918,8 @@ type ClientWithResponsesInterface interface {
 	// FireTriggerWithResponse Fire a trigger by hand
 	//
 	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6224,6 +6394,89 @@ func (r PutKVResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutKVResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SendMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *MessageAccepted
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r SendMessageResponse) GetJSON202() *MessageAccepted {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SendMessageResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SendMessageResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SendMessageResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SendMessageResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SendMessageResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SendMessageResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r SendMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendMessageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7757,6 +8010,38 @@ func (c *ClientWithResponses) PutKVWithResponse(ctx context.Context, app AppSlug
 	return ParsePutKVResponse(rsp)
 }
 
+// SendMessageWithBodyWithResponse Send a message to a queue
+//
+// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+// commit. 404 `queue_not_found` where no trigger names the queue.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+func (c *ClientWithResponses) SendMessageWithBodyWithResponse(ctx context.Context, app AppSlug, queue Queue, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendMessageResponse, error) {
+	rsp, err := c.SendMessageWithBody(ctx, app, queue, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendMessageResponse(rsp)
+}
+
+// SendMessageWithResponse Send a message to a queue
+//
+// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
+// commit. 404 `queue_not_found` where no trigger names the queue.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
+func (c *ClientWithResponses) SendMessageWithResponse(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMessageResponse, error) {
+	rsp, err := c.SendMessage(ctx, app, queue, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendMessageResponse(rsp)
+}
+
 // ListScriptsWithResponse List the scripts of an app
 //
 // By name, without their sources.
@@ -8040,7 +8325,8 @@ func (c *ClientWithResponses) PatchTriggerWithResponse(ctx context.Context, app 
 // FireTriggerWithBodyWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8056,7 +8342,8 @@ func (c *ClientWithResponses) FireTriggerWithBodyWithResponse(ctx context.Contex
 // FireTriggerWithResponse Fire a trigger by hand
 //
 // Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`).
+// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
+// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9276,6 +9563,74 @@ func ParsePutKVResponse(rsp *http.Response) (*PutKVResponse, error) {
 			headers.ETag = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSendMessageResponse parses an HTTP response from a SendMessageWithResponse call
+func ParseSendMessageResponse(rsp *http.Response) (*SendMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest MessageAccepted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
 	}
 
 	return response, nil

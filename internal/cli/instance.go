@@ -300,6 +300,9 @@ func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine
 	if err := d.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
+	slots := dispatch.NewSlotKeeper(data, eng, i.log, 0, 0)
+	slots.Start(context.WithoutCancel(ctx))
+	i.onStop("slots", func(context.Context) error { slots.Stop(); return nil })
 	i.onStop("dispatcher", func(context.Context) error { d.Stop(); return nil })
 	return nil
 }
@@ -312,7 +315,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	}
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
-		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Executions: data, Abandoned: data, DeadLetters: data,
+		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Executions: data, Abandoned: data, DeadLetters: data,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, Runner: pool, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },

@@ -36,7 +36,7 @@ func (d *Dispatcher) runClaimer(ctx context.Context) {
 			close(d.started)
 		}
 		d.feed(firings, until)
-		if len(firings) == d.options.Batch {
+		if len(firings) >= d.options.Batch {
 			continue
 		}
 		if d.idle(ctx, len(firings)) != nil {

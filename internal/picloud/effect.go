@@ -1,6 +1,9 @@
 package picloud
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EffectType says what an effect does.
 type EffectType string
@@ -10,6 +13,7 @@ const (
 	EffectKVSet        EffectType = "kv.set"
 	EffectKVDelete     EffectType = "kv.delete"
 	EffectTopicPublish EffectType = "topic.publish"
+	EffectQueueSend    EffectType = "queue.send"
 )
 
 // Effect is one change that a run asked for. Effects are buffered during the run and committed in its order, in one transaction with the
@@ -19,6 +23,9 @@ type Effect struct {
 	Collection string          `json:"collection,omitempty"`
 	Key        string          `json:"key,omitempty"`
 	Topic      string          `json:"topic,omitempty"`
+	Queue      string          `json:"queue,omitempty"`
+	Delay      time.Duration   `json:"delay,omitempty"`
+	Priority   int             `json:"priority,omitempty"`
 	Value      json.RawMessage `json:"value,omitempty"` // what is set, published or sent
 }
 

@@ -32,6 +32,7 @@ const (
 	TypeTopicMessage      = "picloud.topic.message"
 	TypeDeadLetterCreated = "picloud.dead_letter.created"
 	TypeCronTick          = "picloud.cron.tick"
+	TypeQueueMessage      = "picloud.queue.message"
 )
 
 // Origin is where a change comes from: who does it, and within which tree of executions.

@@ -31,15 +31,15 @@ type Topics interface {
 const MaxTopicLength = 256
 
 // CheckTopic says what is wrong with the name of a topic: a message has one topic, so it is no glob.
-func CheckTopic(topic string) error { return checkAddress("topic", topic) }
+func CheckTopic(topic string) error { return checkAddress("topic", "topic", topic) }
 
-// checkAddress says what is wrong with a name that messages are sent to.
-func checkAddress(field, name string) error {
+// checkAddress says what is wrong with a name that messages are sent to; what says what it names.
+func checkAddress(field, what, name string) error {
 	if err := checkKVName(field, name, MaxTopicLength); err != nil {
 		return err
 	}
 	if strings.Contains(name, "*") {
-		return InvalidField(field, "may not contain a star: a message has one %s", field)
+		return InvalidField(field, "may not contain a star: a message has one %s", what)
 	}
 	return nil
 }

@@ -16,10 +16,11 @@ const (
 	KindPubSub     Kind = "pubsub"
 	KindDeadLetter Kind = "dead_letter"
 	KindCron       Kind = "cron"
+	KindQueue      Kind = "queue"
 )
 
 // Kinds are the kinds a trigger can be registered for.
-var Kinds = []Kind{KindHTTP, KindKV, KindPubSub, KindDeadLetter, KindCron}
+var Kinds = []Kind{KindHTTP, KindKV, KindPubSub, KindDeadLetter, KindCron, KindQueue}
 
 // Trigger says which events of an app fire which script, and as whom.
 type Trigger struct {
@@ -34,6 +35,7 @@ type Trigger struct {
 	PubSub                *PubSubConfig     // set for KindPubSub
 	DeadLetter            *DeadLetterConfig // set for KindDeadLetter
 	Cron                  *CronConfig       // set for KindCron
+	Queue                 *QueueConfig      // set for KindQueue
 	Retry                 *RetryPolicy      // nil = the instance's defaults
 	RegisteredByPrincipal string
 	CreatedAt             time.Time

@@ -52,6 +52,7 @@ func newSession(ctx context.Context, c *process, limits picloud.Limits, kv piclo
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.kv.Register(s.table)
 	host.NewTopics(s.kv).Register(s.table)
+	host.NewQueues(s.kv).Register(s.table)
 	s.replies.child = c
 	s.fetch.Register(s.table)
 	return s

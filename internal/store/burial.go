@@ -28,6 +28,10 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		if err := insertExecution(ctx, q, f, params); err != nil {
 			return err
 		}
+		woken, err := settle(ctx, q, f, false)
+		if err != nil {
+			return err
+		}
 		column, err := encode(event)
 		if err != nil {
 			return err
@@ -48,6 +52,7 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 			ID: row.ID, ExecutionID: f.ExecutionID, Script: f.Script, Version: f.Version, Trigger: f.Trigger, Kind: f.Kind, Reason: failure.Reason, Error: failure,
 			Event: event, Attempts: attempts, Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script), CreatedAt: row.CreatedAt.UTC(),
 		})
+		fired = fired || woken
 		return err
 	})
 	if err != nil && !errors.Is(err, errCommittedBefore) {
@@ -72,14 +77,24 @@ func (s *Store) buryHandler(ctx context.Context, f picloud.Firing, failure piclo
 	if err != nil {
 		return err
 	}
-	err = s.inTx(ctx, func(q *sqlc.Queries) error {
-		if err := insertExecution(ctx, q, f, params); err != nil {
+	return s.end(ctx, f, params)
+}
+
+// end writes the row of an execution that did not succeed, and tells whoever waits for it; nothing when it has ended before.
+func (s *Store) end(ctx context.Context, f picloud.Firing, row sqlc.ExecutionInsertParams) error {
+	woken := false
+	err := s.inTx(ctx, func(q *sqlc.Queries) (err error) {
+		if err := insertExecution(ctx, q, f, row); err != nil {
 			return err
 		}
-		return tellLetter(ctx, q, f, false)
+		woken, err = settle(ctx, q, f, false)
+		return err
 	})
 	if errors.Is(err, errCommittedBefore) {
 		return nil
+	}
+	if woken {
+		s.notifier.notify()
 	}
 	return err
 }

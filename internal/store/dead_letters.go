@@ -78,7 +78,11 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 		if err := insertEvent(ctx, q, appID, e); err != nil {
 			return err
 		}
-		if err := insertFiring(ctx, q, f); err != nil {
+		lane := ""
+		if letter.Kind == picloud.KindQueue {
+			lane = letter.TriggerID
+		}
+		if err := insertFiring(ctx, q, f, lane); err != nil {
 			return err
 		}
 		return resolve(ctx, q, letter.ID, picloud.Replayed, r.Principal, letter.Note, executionID)

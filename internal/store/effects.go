@@ -11,14 +11,17 @@ import (
 type effects struct {
 	kv        kvWrites
 	publishes publishes
+	sends     sends
 }
 
 func effectsOf(list []picloud.Effect) effects {
-	return effects{kv: kvWritesOf(list), publishes: publishesOf(list)}
+	return effects{kv: kvWritesOf(list), publishes: publishesOf(list), sends: sendsOf(list)}
 }
 
 // none says that there is nothing to write.
-func (e effects) none() bool { return len(e.kv.keys) == 0 && len(e.publishes.topics) == 0 }
+func (e effects) none() bool {
+	return len(e.kv.keys) == 0 && len(e.publishes.topics) == 0 && len(e.sends.queues) == 0
+}
 
 // write writes the effects of f's run and the outbox rows of the triggers that they match; fired says that there are some. The locks must be held.
 func (e effects) write(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (fired bool, err error) {
@@ -31,5 +34,9 @@ func (e effects) write(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (
 		fired = anyFired(changes)
 	}
 	executions, err := e.publishes.write(ctx, q, f.AppID, f.App, from)
-	return fired || len(executions) > 0, err
+	if err != nil {
+		return false, err
+	}
+	sent, err := e.sends.writeAll(ctx, q, f)
+	return fired || len(executions) > 0 || sent, err
 }

@@ -112,7 +112,8 @@ func (s *Store) CancelQueued(ctx context.Context, appID, id string) (picloud.Exe
 		} else if err != nil {
 			return err
 		}
-		return tellLetter(ctx, q, f, false)
+		_, err = settle(ctx, q, f, false)
+		return err
 	})
 	if err != nil {
 		return picloud.Execution{}, err

@@ -88,7 +88,7 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	params.Clock, params.Seed = tape(c.Clock, c.Seed)
 	locks := todo.kv.lock(f.AppID)
 	locks.addReads(reads)
-	if len(locks.ids) == 0 && todo.none() && f.Handles == "" { // one statement is a transaction of its own, in one round trip
+	if len(locks.ids) == 0 && todo.none() && !settles(f) { // one statement is a transaction of its own, in one round trip
 		err := insertExecution(ctx, s.queries, f, params)
 		if errors.Is(err, errCommittedBefore) {
 			return s.committed(ctx, f.ExecutionID)
@@ -106,10 +106,12 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 		if err := checkReads(ctx, q, f.AppID, reads); err != nil {
 			return err
 		}
-		if err := tellLetter(ctx, q, f, end.Status == picloud.StatusSucceeded); err != nil {
+		woken, err := settle(ctx, q, f, end.Status == picloud.StatusSucceeded)
+		if err != nil {
 			return err
 		}
 		fired, err = todo.write(ctx, q, f)
+		fired = fired || woken
 		return err
 	})
 	switch {
@@ -167,16 +169,7 @@ func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt
 	if err != nil {
 		return err
 	}
-	err = s.inTx(ctx, func(q *sqlc.Queries) error {
-		if err := insertExecution(ctx, q, f, params); err != nil {
-			return err
-		}
-		return tellLetter(ctx, q, f, false)
-	})
-	if errors.Is(err, errCommittedBefore) {
-		return nil
-	}
-	return err
+	return s.end(ctx, f, params)
 }
 
 // RecordAbandoned implements picloud.Journal.

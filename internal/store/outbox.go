@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
 )
@@ -15,7 +17,7 @@ func (s *Store) Enqueue(ctx context.Context, f picloud.Firing, e picloud.Event) 
 		if err := insertEvent(ctx, q, f.AppID, e); err != nil {
 			return err
 		}
-		return insertFiring(ctx, q, f)
+		return insertFiring(ctx, q, f, "")
 	})
 	if err == nil {
 		s.notifier.notify()
@@ -28,8 +30,8 @@ func (s *Store) KeepEvent(ctx context.Context, appID string, e picloud.Event) er
 	return insertEvent(ctx, s.queries, appID, e)
 }
 
-// insertFiring writes the outbox row of f. Version 0 is the version that is active when the row is claimed.
-func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error {
+// insertFiring writes the outbox row of f. Version 0 is the version that is active when the row is claimed; lane is the queue trigger whose turn it waits for, "" = none.
+func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane string) error {
 	var version *int32
 	if f.Version != 0 {
 		v := int32(f.Version) // a number of script_versions
@@ -38,7 +40,7 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error 
 	err := q.OutboxInsert(ctx, sqlc.OutboxInsertParams{
 		ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Version: version, TriggerID: optional(f.TriggerID),
 		Kind: string(f.Kind), EventID: f.EventID, What: f.What, RootID: f.RootID, ParentID: optional(f.ParentID),
-		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, // bounded by MaxDepth
+		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, Lane: optional(lane), // bounded by MaxDepth
 	})
 	if err != nil {
 		return fmt.Errorf("insert outbox row: %w", err)
@@ -46,14 +48,30 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing) error 
 	return nil
 }
 
-// ClaimDue implements picloud.Dispatching.
+// ClaimDue implements picloud.Dispatching: one round trip where nothing waits in the lanes of queues.
 func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
-	rows, err := s.queries.OutboxClaimDue(ctx, int32(min(limit, 10_000)), lease.Milliseconds()) // bounded in this line
-	if err != nil {
+	count := int32(min(limit, 10_000))
+	var rows []sqlc.OutboxClaimDueRow
+	var lanes bool
+	batch := &pgx.Batch{}
+	batch.Queue(sqlc.OutboxClaimDue, count, lease.Milliseconds()).Query(func(r pgx.Rows) (err error) {
+		rows, err = pgx.CollectRows(r, pgx.RowToStructByPos[sqlc.OutboxClaimDueRow])
+		return err
+	})
+	batch.Queue(sqlc.QueueLaneDue).QueryRow(func(r pgx.Row) error { return r.Scan(&lanes) })
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("claim due firings: %w", err)
+	}
+	if lanes {
+		more, err := s.claimLanes(ctx, count, lease)
+		if err != nil {
+			return nil, err // what is claimed comes due again when its lease ends
+		}
+		rows = append(rows, more...)
 	}
 	firings := make([]picloud.Firing, len(rows))
 	for i, r := range rows {
+		var err error
 		if firings[i], err = s.toFiring(r); err != nil {
 			return nil, err
 		}
@@ -89,7 +107,10 @@ func (s *Store) retryPolicy(column []byte) (picloud.RetryPolicy, error) {
 
 // DeleteFirings implements picloud.Dispatching.
 func (s *Store) DeleteFirings(ctx context.Context, executionIDs []string) error {
-	if err := s.queries.OutboxDeleteMany(ctx, executionIDs); err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(sqlc.OutboxDeleteMany, executionIDs)
+	batch.Queue(sqlc.QueueSlotReleaseEnded, executionIDs)
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("delete outbox rows: %w", err)
 	}
 	return nil

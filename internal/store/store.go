@@ -42,6 +42,8 @@ var (
 	_ picloud.Triggers    = (*Store)(nil)
 	_ picloud.KV          = (*Store)(nil)
 	_ picloud.Topics      = (*Store)(nil)
+	_ picloud.Queues      = (*Store)(nil)
+	_ picloud.Slots       = (*Store)(nil)
 	_ picloud.Ticks       = (*Store)(nil)
 	_ picloud.Executions  = (*Store)(nil)
 	_ picloud.DeadLetters = (*Store)(nil)

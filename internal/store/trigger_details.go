@@ -30,6 +30,12 @@ func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Tri
 			TriggerID: id, Schedule: c.Schedule, Timezone: c.Timezone, Overlap: string(c.Overlap),
 			CatchupWindowMs: c.CatchupWindow.Milliseconds(), JitterMs: c.Jitter.Milliseconds(),
 		})
+	case picloud.KindQueue:
+		var bound *int32
+		if n := int32(t.Queue.MaxConcurrency); n > 0 {
+			bound = &n
+		}
+		return q.TriggerQueuePut(ctx, id, t.Queue.Queue, bound)
 	default:
 		return picloud.InvalidField("kind", "%q is no kind that this instance can fire", t.Kind)
 	}
@@ -47,6 +53,8 @@ func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
 	case picloud.KindCron:
 		c := toCron(value(r.CronSchedule), value(r.CronTimezone), value(r.CronOverlap), value(r.CronCatchupWindowMs), value(r.CronJitterMs))
 		t.Cron = &c
+	case picloud.KindQueue:
+		t.Queue = &picloud.QueueConfig{Queue: value(r.Queue), MaxConcurrency: int(value(r.QueueMaxConcurrency))}
 	case picloud.KindDeadLetter:
 		t.DeadLetter = &picloud.DeadLetterConfig{Script: picloud.Glob(value(r.LetterScript)), Trigger: picloud.Glob(value(r.LetterTrigger))}
 		for _, reason := range r.LetterReasons {

@@ -61,6 +61,9 @@ func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, put func(*s
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
+	if t.Kind == picloud.KindQueue { // its messages may go on now
+		s.notifier.notify()
+	}
 	return s.Trigger(ctx, t.AppID, id)
 }
 

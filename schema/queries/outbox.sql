@@ -1,10 +1,12 @@
 -- name: OutboxInsert :exec
-INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal)
-VALUES (@execution_id, @app_id, @script_id, @version, @trigger_id, @kind, @event_id, @what, @root_id, @parent_id, @depth, @replay_of, @principal);
+INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, lane)
+SELECT @execution_id, @app_id, @script_id, @version, @trigger_id, @kind, @event_id, @what, @root_id, @parent_id, @depth, @replay_of, @principal,
+       (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.trigger_id = sqlc.narg(lane)::uuid);
 
 -- name: OutboxClaimDue :many
+-- What waits for no lane.
 WITH due AS (
-    SELECT execution_id FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
+    SELECT execution_id FROM outbox WHERE lane IS NULL AND due_at <= now() ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
@@ -20,6 +22,40 @@ LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.ver
 LEFT JOIN triggers t ON t.id = c.trigger_id
 ORDER BY c.execution_id;
 
+-- name: OutboxClaimLanes :many
+-- What waits in lanes: the next firings of each lane by priority and age, as many as have a free slot, which they take; and those that took theirs in a claim whose dispatcher
+-- died or could not start them. The caller holds the lock of QueueLock, taken in an earlier statement.
+WITH turn AS (
+    SELECT o.execution_id, o.app_id, o.lane
+    FROM queue_lanes l, LATERAL (
+        SELECT w.execution_id, w.app_id, w.lane FROM outbox w
+        WHERE w.lane = l.trigger_id AND w.due_at <= now() AND NOT EXISTS (SELECT FROM queue_slots s WHERE s.execution_id = w.execution_id)
+        ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(l.free, @max::int) FOR UPDATE SKIP LOCKED
+    ) AS o
+    WHERE l.free > 0
+    LIMIT @max::int
+), slot AS (
+    INSERT INTO queue_slots (execution_id, trigger_id, app_id) SELECT execution_id, lane, app_id FROM turn
+), again AS (
+    SELECT o.execution_id FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id
+    WHERE o.lane IS NOT NULL AND o.due_at <= now() LIMIT @max::int FOR UPDATE OF o SKIP LOCKED
+), due AS (
+    SELECT execution_id FROM turn UNION SELECT execution_id FROM again
+), claimed AS (
+    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
+    FROM due WHERE o.execution_id = due.execution_id
+    RETURNING o.*
+)
+SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
+       COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
+FROM claimed c
+LEFT JOIN apps a ON a.id = c.app_id
+LEFT JOIN scripts s ON s.id = c.script_id
+LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
+LEFT JOIN triggers t ON t.id = c.trigger_id
+ORDER BY c.priority DESC, c.execution_id;
+
 -- name: OutboxDeleteMany :exec
 DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
 
@@ -27,7 +63,12 @@ DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
 UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond' WHERE execution_id = ANY (@execution_ids::uuid[]);
 
 -- name: OutboxNextDue :one
-SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT 1) AS next;
+-- A lane without a free slot does not count: giving one back wakes the dispatchers.
+SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (
+    (SELECT due_at FROM outbox WHERE lane IS NULL ORDER BY due_at LIMIT 1)
+    UNION ALL
+    SELECT first.due_at FROM queue_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id ORDER BY o.due_at LIMIT 1) AS first WHERE l.free > 0
+) AS next;
 
 -- name: OutboxGet :one
 SELECT o.execution_id, o.app_id, o.trigger_id, o.kind, o.event_id, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.created_at,

@@ -16,7 +16,8 @@ SELECT sqlc.embed(t), s.name AS script,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
-       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
+       q.queue, q.max_concurrency AS queue_max_concurrency
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
@@ -24,6 +25,7 @@ LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
 LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
+LEFT JOIN queue_trigger_details q ON q.trigger_id = t.id
 WHERE t.app_id = @app_id AND t.id = @id;
 
 -- name: TriggerList :many
@@ -32,7 +34,8 @@ SELECT sqlc.embed(t), s.name AS script,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
-       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
+       q.queue, q.max_concurrency AS queue_max_concurrency
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
@@ -40,6 +43,7 @@ LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
 LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
+LEFT JOIN queue_trigger_details q ON q.trigger_id = t.id
 WHERE t.app_id = @app_id
   AND (@kind::text = '' OR t.kind = @kind)
   AND (@script::text = '' OR s.name = @script)
@@ -71,6 +75,10 @@ INSERT INTO cron_trigger_details (trigger_id, schedule, timezone, overlap, catch
 VALUES (@trigger_id, @schedule, @timezone, @overlap, @catchup_window_ms, @jitter_ms)
 ON CONFLICT (trigger_id) DO UPDATE SET schedule = EXCLUDED.schedule, timezone = EXCLUDED.timezone, overlap = EXCLUDED.overlap,
                                        catchup_window_ms = EXCLUDED.catchup_window_ms, jitter_ms = EXCLUDED.jitter_ms;
+
+-- name: TriggerQueuePut :exec
+INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency) VALUES (@trigger_id, @queue, @max_concurrency)
+ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency;
 
 -- name: TriggerMatchKV :many
 -- The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.

@@ -56,7 +56,7 @@ func (r *run) count(op string) *picloud.ScriptError {
 	if r.made++; r.made > limits.HostCalls {
 		return fault.HostCalls(limits)
 	}
-	if op == frame.OpKVSet || op == frame.OpKVDelete || op == frame.OpTopicPublish {
+	if op == frame.OpKVSet || op == frame.OpKVDelete || op == frame.OpTopicPublish || op == frame.OpQueueSend {
 		if r.effects++; r.effects > limits.Effects {
 			return fault.Effects(limits)
 		}

@@ -52,6 +52,7 @@ const (
 	OpKVDelete     = "kv.delete"
 	OpKVList       = "kv.list"
 	OpTopicPublish = "topic.publish"
+	OpQueueSend    = "queue.send"
 )
 
 // Call is one call of a script to the server.
@@ -63,7 +64,9 @@ type Call struct {
 	Prefix     string `json:"p,omitempty"`
 	Cursor     string `json:"u,omitempty"`
 	Limit      int    `json:"l,omitempty"`
-	To         string `json:"t,omitempty"` // the topic of a message
+	To         string `json:"t,omitempty"` // the topic or queue of a message
+	DelayMS    int64  `json:"d,omitempty"` // of a message
+	Priority   int    `json:"y,omitempty"` // of a message
 }
 
 // Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.

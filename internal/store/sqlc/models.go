@@ -227,11 +227,31 @@ type Outbox struct {
 	Claims      int32
 	CreatedAt   time.Time
 	Handles     *string
+	Lane        *string
+	Priority    int16
 }
 
 type PubSubTriggerDetail struct {
 	TriggerID string
 	Topic     string
+}
+
+type QueueLane struct {
+	TriggerID string
+	Free      int32
+}
+
+type QueueSlot struct {
+	ExecutionID string
+	TriggerID   string
+	AppID       string
+	TakenAt     time.Time
+}
+
+type QueueTriggerDetail struct {
+	TriggerID      string
+	Queue          string
+	MaxConcurrency *int32
 }
 
 type Script struct {

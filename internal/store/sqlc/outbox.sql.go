@@ -12,11 +12,11 @@ import (
 
 const OutboxClaimDue = `-- name: OutboxClaimDue :many
 WITH due AS (
-    SELECT execution_id FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT execution_id FROM outbox WHERE lane IS NULL AND due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
@@ -52,6 +52,7 @@ type OutboxClaimDueRow struct {
 	Limits      []byte
 }
 
+// What waits for no lane.
 func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) ([]OutboxClaimDueRow, error) {
 	rows, err := q.db.Query(ctx, OutboxClaimDue, max, leaseMs)
 	if err != nil {
@@ -61,6 +62,105 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 	items := []OutboxClaimDueRow{}
 	for rows.Next() {
 		var i OutboxClaimDueRow
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.AppID,
+			&i.ScriptID,
+			&i.TriggerID,
+			&i.Kind,
+			&i.EventID,
+			&i.What,
+			&i.RootID,
+			&i.ParentID,
+			&i.Depth,
+			&i.ReplayOf,
+			&i.Handles,
+			&i.Principal,
+			&i.CreatedAt,
+			&i.App,
+			&i.Script,
+			&i.Version,
+			&i.Trigger,
+			&i.Retry,
+			&i.Limits,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const OutboxClaimLanes = `-- name: OutboxClaimLanes :many
+WITH turn AS (
+    SELECT o.execution_id, o.app_id, o.lane
+    FROM queue_lanes l, LATERAL (
+        SELECT w.execution_id, w.app_id, w.lane FROM outbox w
+        WHERE w.lane = l.trigger_id AND w.due_at <= now() AND NOT EXISTS (SELECT FROM queue_slots s WHERE s.execution_id = w.execution_id)
+        ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(l.free, $1::int) FOR UPDATE SKIP LOCKED
+    ) AS o
+    WHERE l.free > 0
+    LIMIT $1::int
+), slot AS (
+    INSERT INTO queue_slots (execution_id, trigger_id, app_id) SELECT execution_id, lane, app_id FROM turn
+), again AS (
+    SELECT o.execution_id FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id
+    WHERE o.lane IS NOT NULL AND o.due_at <= now() LIMIT $1::int FOR UPDATE OF o SKIP LOCKED
+), due AS (
+    SELECT execution_id FROM turn UNION SELECT execution_id FROM again
+), claimed AS (
+    UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
+    FROM due WHERE o.execution_id = due.execution_id
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority
+)
+SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
+       COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
+FROM claimed c
+LEFT JOIN apps a ON a.id = c.app_id
+LEFT JOIN scripts s ON s.id = c.script_id
+LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
+LEFT JOIN triggers t ON t.id = c.trigger_id
+ORDER BY c.priority DESC, c.execution_id
+`
+
+type OutboxClaimLanesRow struct {
+	ExecutionID string
+	AppID       string
+	ScriptID    string
+	TriggerID   *string
+	Kind        string
+	EventID     string
+	What        string
+	RootID      string
+	ParentID    *string
+	Depth       int32
+	ReplayOf    *string
+	Handles     *string
+	Principal   string
+	CreatedAt   time.Time
+	App         string
+	Script      string
+	Version     int32
+	Trigger     string
+	Retry       []byte
+	Limits      []byte
+}
+
+// What waits in lanes: the next firings of each lane by priority and age, as many as have a free slot, which they take; and those that took theirs in a claim whose dispatcher
+// died or could not start them. The caller holds the lock of QueueLock, taken in an earlier statement.
+func (q *Queries) OutboxClaimLanes(ctx context.Context, max int32, leaseMs int64) ([]OutboxClaimLanesRow, error) {
+	rows, err := q.db.Query(ctx, OutboxClaimLanes, max, leaseMs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OutboxClaimLanesRow{}
+	for rows.Next() {
+		var i OutboxClaimLanesRow
 		if err := rows.Scan(
 			&i.ExecutionID,
 			&i.AppID,
@@ -149,8 +249,9 @@ func (q *Queries) OutboxGet(ctx context.Context, appID string, executionID strin
 }
 
 const OutboxInsert = `-- name: OutboxInsert :exec
-INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, lane)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+       (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.trigger_id = $14::uuid)
 `
 
 type OutboxInsertParams struct {
@@ -167,6 +268,7 @@ type OutboxInsertParams struct {
 	Depth       int32
 	ReplayOf    *string
 	Principal   string
+	Lane        *string
 }
 
 func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) error {
@@ -184,6 +286,7 @@ func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) erro
 		arg.Depth,
 		arg.ReplayOf,
 		arg.Principal,
+		arg.Lane,
 	)
 	return err
 }
@@ -275,7 +378,11 @@ func (q *Queries) OutboxList(ctx context.Context, arg OutboxListParams) ([]Outbo
 }
 
 const OutboxNextDue = `-- name: OutboxNextDue :one
-SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT 1) AS next
+SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (
+    (SELECT due_at FROM outbox WHERE lane IS NULL ORDER BY due_at LIMIT 1)
+    UNION ALL
+    SELECT first.due_at FROM queue_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id ORDER BY o.due_at LIMIT 1) AS first WHERE l.free > 0
+) AS next
 `
 
 type OutboxNextDueRow struct {
@@ -283,6 +390,7 @@ type OutboxNextDueRow struct {
 	Waiting bool
 }
 
+// A lane without a free slot does not count: giving one back wakes the dispatchers.
 func (q *Queries) OutboxNextDue(ctx context.Context) (OutboxNextDueRow, error) {
 	row := q.db.QueryRow(ctx, OutboxNextDue)
 	var i OutboxNextDueRow
@@ -302,9 +410,9 @@ func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, execu
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -326,6 +434,8 @@ type OutboxTakeRow struct {
 	Claims         int32
 	CreatedAt      time.Time
 	Handles        *string
+	Lane           *string
+	Priority       int16
 	Script         string
 	PresentVersion int32
 	Trigger        string
@@ -353,6 +463,8 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.Claims,
 		&i.CreatedAt,
 		&i.Handles,
+		&i.Lane,
+		&i.Priority,
 		&i.Script,
 		&i.PresentVersion,
 		&i.Trigger,

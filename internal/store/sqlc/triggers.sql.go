@@ -70,7 +70,8 @@ SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.regist
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
-       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
+       q.queue, q.max_concurrency AS queue_max_concurrency
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
@@ -78,6 +79,7 @@ LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
 LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
+LEFT JOIN queue_trigger_details q ON q.trigger_id = t.id
 WHERE t.app_id = $1 AND t.id = $2
 `
 
@@ -100,6 +102,8 @@ type TriggerGetRow struct {
 	CronOverlap         *string
 	CronCatchupWindowMs *int64
 	CronJitterMs        *int64
+	Queue               *string
+	QueueMaxConcurrency *int32
 }
 
 func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (TriggerGetRow, error) {
@@ -133,6 +137,8 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.CronOverlap,
 		&i.CronCatchupWindowMs,
 		&i.CronJitterMs,
+		&i.Queue,
+		&i.QueueMaxConcurrency,
 	)
 	return i, err
 }
@@ -225,7 +231,8 @@ SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.regist
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
-       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms
+       c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
+       q.queue, q.max_concurrency AS queue_max_concurrency
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN http_trigger_details h ON h.trigger_id = t.id
@@ -233,6 +240,7 @@ LEFT JOIN kv_trigger_details k ON k.trigger_id = t.id
 LEFT JOIN pubsub_trigger_details p ON p.trigger_id = t.id
 LEFT JOIN dead_letter_trigger_details l ON l.trigger_id = t.id
 LEFT JOIN cron_trigger_details c ON c.trigger_id = t.id
+LEFT JOIN queue_trigger_details q ON q.trigger_id = t.id
 WHERE t.app_id = $1
   AND ($2::text = '' OR t.kind = $2)
   AND ($3::text = '' OR s.name = $3)
@@ -269,6 +277,8 @@ type TriggerListRow struct {
 	CronOverlap         *string
 	CronCatchupWindowMs *int64
 	CronJitterMs        *int64
+	Queue               *string
+	QueueMaxConcurrency *int32
 }
 
 func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]TriggerListRow, error) {
@@ -315,6 +325,8 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.CronOverlap,
 			&i.CronCatchupWindowMs,
 			&i.CronJitterMs,
+			&i.Queue,
+			&i.QueueMaxConcurrency,
 		); err != nil {
 			return nil, err
 		}
@@ -367,6 +379,16 @@ ON CONFLICT (trigger_id) DO UPDATE SET topic = EXCLUDED.topic
 
 func (q *Queries) TriggerPubSubPut(ctx context.Context, triggerID string, topic string) error {
 	_, err := q.db.Exec(ctx, TriggerPubSubPut, triggerID, topic)
+	return err
+}
+
+const TriggerQueuePut = `-- name: TriggerQueuePut :exec
+INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency) VALUES ($1, $2, $3)
+ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency
+`
+
+func (q *Queries) TriggerQueuePut(ctx context.Context, triggerID string, queue string, maxConcurrency *int32) error {
+	_, err := q.db.Exec(ctx, TriggerQueuePut, triggerID, queue, maxConcurrency)
 	return err
 }
 

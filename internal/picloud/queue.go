@@ -1,0 +1,75 @@
+package picloud
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// QueueConfig is the config of a queue trigger: a queue is there as soon as a trigger names it. Messages wait while the trigger is disabled.
+type QueueConfig struct {
+	Queue          string `json:"queue"`                     // exact name
+	MaxConcurrency int    `json:"max_concurrency,omitempty"` // executions that have begun and not ended, in the whole cluster; 0 = no bound
+}
+
+// The bounds of what a queue trigger and a message may say.
+const (
+	MaxQueueConcurrency = 10_000
+	MaxQueueDelay       = 7 * 24 * time.Hour
+	MinQueuePriority    = -100
+	MaxQueuePriority    = 100
+)
+
+// Check says what is wrong with the config; fields are named "config.<field>".
+func (c QueueConfig) Check() error {
+	if err := checkAddress("config.queue", "queue", c.Queue); err != nil {
+		return err
+	}
+	if c.MaxConcurrency < 0 || c.MaxConcurrency > MaxQueueConcurrency {
+		return InvalidField("config.max_concurrency", "must be 1 to %d", MaxQueueConcurrency)
+	}
+	return nil
+}
+
+// QueueMessage is one message on its way to a queue.
+type QueueMessage struct {
+	Queue    string
+	Data     json.RawMessage
+	Delay    time.Duration // before which it does not run
+	Priority int           // higher goes first; 0 is the usual
+}
+
+// Check says what is wrong with the message, by the names of the API's fields.
+func (m QueueMessage) Check() error {
+	if err := checkAddress("queue", "queue", m.Queue); err != nil {
+		return err
+	}
+	if m.Delay < 0 || m.Delay > MaxQueueDelay {
+		return InvalidField("delay", `must be "0s" to "168h"`)
+	}
+	if m.Priority < MinQueuePriority || m.Priority > MaxQueuePriority {
+		return InvalidField("priority", "must be %d to %d", MinQueuePriority, MaxQueuePriority)
+	}
+	return nil
+}
+
+// Queues takes messages for the triggers of queues.
+type Queues interface {
+	// Send makes the event of a message and a firing for every trigger of its queue, in one transaction: when it returns, the firings are durable. Data is
+	// JSON; the message is checked by its Check before. NotFound "queue_not_found" where no trigger of the app names the queue.
+	Send(ctx context.Context, app App, m QueueMessage, from Origin) (Published, error)
+}
+
+// Slot is the place that an execution of a queue trigger takes of its max_concurrency, from its claim to its end.
+type Slot struct {
+	ExecutionID string
+	AppID       string
+}
+
+// Slots frees the places of executions that ended without the platform's doing: a workflow that was terminated by hand writes no end.
+type Slots interface {
+	// SilentSlots gives up to limit slots that were taken more than age ago, of executions that have left the outbox, after the one with the id after ("" = from the start).
+	SilentSlots(ctx context.Context, age time.Duration, after string, limit int) ([]Slot, error)
+	// ReleaseSlot gives a slot back; that it is free is success.
+	ReleaseSlot(ctx context.Context, executionID string) error
+}
