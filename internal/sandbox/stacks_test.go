@@ -17,11 +17,11 @@ func TestStacksAreExact(t *testing.T) {
 	}{
 		"thrown": {
 			"interface A {\n  b: string\n}\n\nexport default (a: A) => {\n  throw new TypeError('no')\n}",
-			[]string{"TypeError: no", "    at fulfil_default (fulfil.ts:6:9)"},
+			[]string{"TypeError: no", "    at default (fulfil.ts:6:9)"},
 		},
 		"nested": {
 			"type T = 1\nfunction deep(n: T): number {\n  if (n) throw new Error(`x${n}`)\n  return 1\n}\nclass C<X> {\n  private m(x: X) { return deep(1) }\n  run(x: X) { return this.m(x) }\n}\nexport default () => new C<T>().run(1)",
-			[]string{"Error: x1", "    at deep (fulfil.ts:3:16)", "    at m (fulfil.ts:7:28)", "    at run (fulfil.ts:8:27)", "    at fulfil_default (fulfil.ts:10:33)"},
+			[]string{"Error: x1", "    at deep (fulfil.ts:3:16)", "    at m (fulfil.ts:7:28)", "    at run (fulfil.ts:8:27)", "    at default (fulfil.ts:10:33)"},
 		},
 		"after await": {
 			"enum E { A }\nasync function deep(): Promise<number> {\n  await null;\n  throw new RangeError('late')\n}\nexport default async () => {\n  const x: E = E.A;\n  return await deep()\n}",
@@ -37,15 +37,15 @@ func TestStacksAreExact(t *testing.T) {
 		},
 		"cause": {
 			"export default () => {\n  try {\n    JSON.parse('{')\n  } catch (e) {\n    throw new Error('config', { cause: e })\n  }\n}",
-			[]string{"Error: config", "    at fulfil_default (fulfil.ts:5:11)", "Caused by: SyntaxError: …", "    at fulfil_default (fulfil.ts:3:10)"},
+			[]string{"Error: config", "    at default (fulfil.ts:5:11)", "Caused by: SyntaxError: …", "    at default (fulfil.ts:3:10)"},
 		},
 		"a cause that is no error": {
 			"export default () => { throw new Error('x', { cause: { code: 7 } }) }",
-			[]string{"Error: x", "    at fulfil_default (fulfil.ts:1:30)", "Caused by: { code: 7 }"},
+			[]string{"Error: x", "    at default (fulfil.ts:1:30)", "Caused by: { code: 7 }"},
 		},
 		"AggregateError": {
 			"export default () => Promise.any([\n  Promise.reject(new Error('a')),\n  Promise.reject(new TypeError('b'))\n])",
-			[]string{"AggregateError", "Error 1 of 2: Error: a", "    at fulfil_default (fulfil.ts:2:18)", "Error 2 of 2: TypeError: b", "    at fulfil_default (fulfil.ts:3:18)"},
+			[]string{"AggregateError", "Error 1 of 2: Error: a", "    at default (fulfil.ts:2:18)", "Error 2 of 2: TypeError: b", "    at default (fulfil.ts:3:18)"},
 		},
 		"SuppressedError": {
 			"const d = (m: string) => ({ [Symbol.dispose]() { throw new Error(m) } });\nexport default () => {\n  using a = d('1');\n  throw new Error('0')\n}",
@@ -53,11 +53,11 @@ func TestStacksAreExact(t *testing.T) {
 		},
 		"a web API": {
 			"export default () => {\n  const base: string = 'nope';\n  return new URL('/x', base)\n}",
-			[]string{"TypeError: Invalid URL: \"/x\" with base \"nope\"", "    at fulfil_default (fulfil.ts:3:10)"},
+			[]string{"TypeError: Invalid URL: \"/x\" with base \"nope\"", "    at default (fulfil.ts:3:10)"},
 		},
 		"an iterator helper": {
 			"export default async (e: any) => {\n  return [1].values().map((x) => {\n    throw new Error('in map')\n  }).toArray()\n}",
-			[]string{"Error: in map", "    at fulfil.ts:3:11", "    at fulfil_default (fulfil.ts:4:6)"},
+			[]string{"Error: in map", "    at fulfil.ts:3:11", "    at default (fulfil.ts:4:6)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

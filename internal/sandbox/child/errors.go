@@ -2,6 +2,7 @@ package child
 
 import (
 	"errors"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -153,7 +154,7 @@ func cleanStack(stack string) string {
 			column, _ := strconv.Atoi(m[4])
 			at := m[2] + ":" + m[3] + ":" + strconv.Itoa(column+1)
 			if m[1] != "" {
-				at = m[1] + " (" + at + ")"
+				at = functionName(m[1], m[2]) + " (" + at + ")"
 			}
 			b.WriteString("    at " + at)
 		}
@@ -161,6 +162,16 @@ func cleanStack(stack string) string {
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
+
+// functionName gives the name of a function of a file: esbuild calls an anonymous default export after the file.
+func functionName(name, file string) string {
+	if base, ok := strings.CutSuffix(name, "_default"); ok && base == noIdentifier.ReplaceAllString(strings.TrimSuffix(file, path.Ext(file)), "_") {
+		return "default"
+	}
+	return name
+}
+
+var noIdentifier = regexp.MustCompile(`[^0-9A-Za-z_$]+`)
 
 // text gives a value as a string; "" for undefined.
 func text(v goja.Value) string {

@@ -14,6 +14,9 @@ const (
 	noIndices = "the d flag is not there: use exec(), whose result has the index of the match"
 )
 
+// maxExpanded is the longest expanded source, in bytes: one \p{L} is 9 KB.
+const maxExpanded = 1 << 20
+
 // Expand gives the source of a regular expression with each \p{…} and \P{…} written out, and an error for what cannot be matched. A source that goja
 // refuses by itself comes back as it is.
 func Expand(source, flags string) (string, error) {
@@ -49,6 +52,9 @@ func Expand(source, flags string) (string, error) {
 				out.WriteByte('[')
 				set.write(&out)
 				out.WriteByte(']')
+			}
+			if out.Len() > maxExpanded {
+				return "", errors.New("the pattern is too long with its \\p{…} written out: use fewer of them")
 			}
 			i += len(`p{}`) + end
 			continue
