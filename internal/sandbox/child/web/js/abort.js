@@ -3,7 +3,7 @@
   "use strict";
 
   const { EventTarget, Event, handler } = use("event");
-  const { DOMException } = use("exception");
+  const exception = (message, name) => new (use("exception").DOMException)(message, name);
   const key = Symbol("key");
   let abort;
 
@@ -24,7 +24,7 @@
     static #abort(signal, reason) {
       if (signal.#aborted) return;
       signal.#aborted = true;
-      signal.#reason = reason === undefined ? new DOMException("This operation was aborted", "AbortError") : reason;
+      signal.#reason = reason === undefined ? exception("This operation was aborted", "AbortError") : reason;
       signal.dispatchEvent(new Event("abort"));
       for (const one of signal.#dependents) AbortSignal.#abort(one, signal.#reason);
       signal.#dependents = [];
@@ -42,7 +42,7 @@
       ms = Number(ms);
       if (!(ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) throw new TypeError("AbortSignal.timeout takes a number of milliseconds");
       const signal = new AbortSignal(key);
-      setTimeout(() => abort(signal, new DOMException("The operation timed out", "TimeoutError")), ms);
+      setTimeout(() => abort(signal, exception("The operation timed out", "TimeoutError")), ms);
       return signal;
     }
 

@@ -2,15 +2,15 @@
 (function (use, host) {
   "use strict";
 
-  const { DOMException } = use("exception");
+  const exception = (message, name) => new (use("exception").DOMException)(message, name);
   const secret = Symbol("secret");
   const hashes = ["SHA-1", "SHA-256", "SHA-384", "SHA-512"];
-  const integers = new Set([Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array].map((c) => c.name));
+  const integers = ["Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "BigInt64Array", "BigUint64Array"];
 
   function algorithm(given, names, what) {
     const made = typeof given === "string" ? { name: given } : { ...given };
     const name = names.find((one) => one === String(made.name).toUpperCase());
-    if (name === undefined) throw new DOMException(what + " knows " + names.join(", ") + ", not " + JSON.stringify(made.name ?? given), "NotSupportedError");
+    if (name === undefined) throw exception(what + " knows " + names.join(", ") + ", not " + JSON.stringify(made.name ?? given), "NotSupportedError");
     made.name = name;
     return made;
   }
@@ -34,8 +34,8 @@
 
     static [secret](key, name, usage) {
       if (typeof key !== "object" || key === null || !(#secret in key)) throw new TypeError("the key must be a CryptoKey");
-      if (name !== undefined && key.#algorithm.name !== name) throw new DOMException("the key is for " + key.#algorithm.name + ", not for " + name, "InvalidAccessError");
-      if (usage !== undefined && !key.#usages.includes(usage)) throw new DOMException("the key is not made to " + usage + ": name it in its usages", "InvalidAccessError");
+      if (name !== undefined && key.#algorithm.name !== name) throw exception("the key is for " + key.#algorithm.name + ", not for " + name, "InvalidAccessError");
+      if (usage !== undefined && !key.#usages.includes(usage)) throw exception("the key is not made to " + usage + ": name it in its usages", "InvalidAccessError");
       return key.#secret;
     }
   }
@@ -47,15 +47,15 @@
   function makeKey(given, bytes, extractable, usages) {
     const made = algorithm(given, ["HMAC", "AES-GCM"], "a key");
     const list = [...usages].map(String);
-    if (list.length === 0 || !list.every((one) => allowed[made.name].includes(one))) throw new DOMException("the usages of a key for " + made.name + " are " + allowed[made.name].join(", "), "SyntaxError");
+    if (list.length === 0 || !list.every((one) => allowed[made.name].includes(one))) throw exception("the usages of a key for " + made.name + " are " + allowed[made.name].join(", "), "SyntaxError");
     const described = { name: made.name };
     if (made.name === "HMAC") {
       described.hash = { name: algorithm(made.hash, hashes, "HMAC").name };
       bytes ??= host.random(made.length ? Math.ceil(made.length / 8) : described.hash.name === "SHA-1" || described.hash.name === "SHA-256" ? 64 : 128);
-      if (bytes.byteLength === 0) throw new DOMException("a key for HMAC cannot be empty", "DataError");
+      if (bytes.byteLength === 0) throw exception("a key for HMAC cannot be empty", "DataError");
     } else {
       bytes ??= host.random(Number(made.length) / 8);
-      if (![16, 24, 32].includes(bytes.byteLength)) throw new DOMException("a key for AES-GCM has 16, 24 or 32 bytes", "DataError");
+      if (![16, 24, 32].includes(bytes.byteLength)) throw exception("a key for AES-GCM has 16, 24 or 32 bytes", "DataError");
     }
     described.length = bytes.byteLength * 8;
     return new CryptoKey(secret, described, Boolean(extractable), list, bytes);
@@ -64,7 +64,7 @@
   function gcm(given) {
     const made = algorithm(given, ["AES-GCM"], "encrypt");
     const tag = made.tagLength ?? 128;
-    if (![96, 104, 112, 120, 128].includes(tag)) throw new DOMException("tagLength is 96, 104, 112, 120 or 128", "OperationError");
+    if (![96, 104, 112, 120, 128].includes(tag)) throw exception("tagLength is 96, 104, 112, 120 or 128", "OperationError");
     return [made.iv, made.additionalData ?? new ArrayBuffer(0), tag / 8];
   }
 
@@ -73,7 +73,7 @@
 
     async importKey(format, data, given, extractable, usages) {
       if (format === "jwk" && data?.kty === "oct") return makeKey(given, Uint8Array.fromBase64(String(data.k), { alphabet: "base64url" }).buffer, extractable, usages);
-      if (format !== "raw") throw new DOMException("importKey knows the formats raw and jwk (oct), not " + JSON.stringify(format), "NotSupportedError");
+      if (format !== "raw") throw exception("importKey knows the formats raw and jwk (oct), not " + JSON.stringify(format), "NotSupportedError");
       return makeKey(given, host.copy(data), extractable, usages);
     }
 
@@ -81,9 +81,9 @@
 
     async exportKey(format, key) {
       const bytes = secretOf(key);
-      if (!key.extractable) throw new DOMException("the key is not extractable", "InvalidAccessError");
+      if (!key.extractable) throw exception("the key is not extractable", "InvalidAccessError");
       if (format === "raw") return bytes.slice(0);
-      if (format !== "jwk") throw new DOMException("exportKey knows the formats raw and jwk, not " + JSON.stringify(format), "NotSupportedError");
+      if (format !== "jwk") throw exception("exportKey knows the formats raw and jwk, not " + JSON.stringify(format), "NotSupportedError");
       const alg = key.algorithm.name === "HMAC" ? "HS" + key.algorithm.hash.name.slice(4) : "A" + key.algorithm.length + "GCM";
       return { kty: "oct", k: new Uint8Array(bytes).toBase64({ alphabet: "base64url", omitPadding: true }), alg, key_ops: [...key.usages], ext: true };
     }
@@ -102,7 +102,7 @@
 
     async decrypt(given, key, data) {
       const opened = host.open(secretOf(key, "AES-GCM", "decrypt"), ...gcm(given), data);
-      if (opened === null) throw new DOMException("the data does not decrypt with this key", "OperationError");
+      if (opened === null) throw exception("the data does not decrypt with this key", "OperationError");
       return opened;
     }
 
@@ -110,7 +110,7 @@
   }
   for (const name of ["deriveBits", "deriveKey", "wrapKey", "unwrapKey"]) {
     Object.defineProperty(SubtleCrypto.prototype, name, {
-      async value() { throw new DOMException("crypto.subtle." + name + " is not there: there are digest, HMAC and AES-GCM", "NotSupportedError"); },
+      async value() { throw exception("crypto.subtle." + name + " is not there: there are digest, HMAC and AES-GCM", "NotSupportedError"); },
       writable: true, configurable: true, enumerable: false,
     });
   }
@@ -121,8 +121,8 @@
     get subtle() { return this.#subtle; }
     randomUUID() { return host.uuid(); }
     getRandomValues(array) {
-      if (!ArrayBuffer.isView(array) || !integers.has(array[Symbol.toStringTag])) throw new DOMException("getRandomValues fills a typed array of integers", "TypeMismatchError");
-      if (array.byteLength > 65536) throw new DOMException("getRandomValues gives at most 65536 bytes at once, not " + array.byteLength, "QuotaExceededError");
+      if (!ArrayBuffer.isView(array) || !integers.includes(array[Symbol.toStringTag])) throw exception("getRandomValues fills a typed array of integers", "TypeMismatchError");
+      if (array.byteLength > 65536) throw exception("getRandomValues gives at most 65536 bytes at once, not " + array.byteLength, "QuotaExceededError");
       host.fill(array);
       return array;
     }
