@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -82,6 +83,7 @@ func (r *run) receive() error {
 	if err := frame.Decode(f, &head); err != nil {
 		return &brokenError{err}
 	}
+	r.clock.advance(r.clock.began.Add(time.Duration(head.Elapsed) * time.Microsecond))
 	if head.Error != "" {
 		switch head.ErrorType {
 		case "TypeError":

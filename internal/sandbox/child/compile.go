@@ -127,7 +127,7 @@ func compiledFailure(e *picloud.ScriptError, _ time.Duration) frame.Frame {
 
 // try evaluates the module, within limits of its own (stuck makes the answer when they are hit and do not help), to find a default export that is none. A module that throws does so when it runs: that is no fault of the source.
 func (s *server) try(p *program, stuck reporter) []frame.Fault {
-	scope, err := newScope()
+	scope, err := newScope(newClock(time.Now()), 0)
 	if err != nil {
 		return []frame.Fault{{Message: err.Error(), Line: 1, Column: 1}}
 	}

@@ -2,7 +2,6 @@ package child
 
 import (
 	"slices"
-	"time"
 
 	"github.com/dop251/goja"
 
@@ -11,14 +10,15 @@ import (
 
 // console captures what the script says, up to a limit.
 type console struct {
-	conn *conn
-	left int
-	full bool
+	conn  *conn
+	left  int
+	full  bool
+	clock *clock
 }
 
 // newConsole installs console in the scope; limit is in bytes. With a nil conn all is dropped.
 func newConsole(s *scope, limit int, c *conn) *console {
-	con := &console{conn: c, left: limit}
+	con := &console{conn: c, left: limit, clock: s.clock}
 	o := s.NewObject()
 	for method, level := range map[string]string{"debug": "debug", "log": "info", "info": "info", "warn": "warn", "error": "error", "trace": "debug"} {
 		_ = o.Set(method, func(call goja.FunctionCall) goja.Value {
@@ -60,7 +60,7 @@ func (c *console) truncated() {
 }
 
 func (c *console) send(head frame.Log, message string) {
-	head.Time = time.Now().UnixMicro()
+	head.Time = c.clock.now.UnixMicro()
 	c.conn.send(frame.New(frame.KindLog, 0, head, []byte(message)))
 }
 

@@ -3,6 +3,7 @@ package child
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +19,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := newScope()
+		s, err := newScope(newClock(time.Unix(0, 0)), 0)
 		require.NoError(t, err)
 		got, err := s.decode(text)
 		if !json.Valid(text) || len(text) == 0 {

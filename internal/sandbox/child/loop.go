@@ -13,16 +13,18 @@ const maxTimerDelay = 24 * time.Hour
 // minInterval is the least time between two calls of an interval, so that the script's other work gets its turn.
 const minInterval = time.Millisecond
 
-// timers are the timers of one run, ordered by their time and then by their making.
+// timers are the timers of one run, ordered by their time on the run's clock and then by their making: so they fire in the same order in every repetition.
 type timers struct {
 	queue timerQueue
 	byID  map[int64]*timer
 	last  int64
+	clock *clock
 }
 
 type timer struct {
 	id    int64
-	due   time.Time
+	at    time.Time // by the run's clock
+	due   time.Time // by the machine's
 	f     goja.Callable
 	args  []goja.Value
 	every time.Duration // of an interval; 0 for a timeout
@@ -31,6 +33,7 @@ type timer struct {
 
 // install adds setTimeout, setInterval, their clear functions and queueMicrotask to the scope, made when they are first named.
 func (t *timers) install(s *scope) {
+	t.clock = s.clock
 	clearer := func() goja.Value { return s.ToValue(t.clear(s)) }
 	s.globals.Provide("setTimeout", func() goja.Value { return s.ToValue(t.set(s, "setTimeout", false)) })
 	s.globals.Provide("setInterval", func() goja.Value { return s.ToValue(t.set(s, "setInterval", true)) })
@@ -67,7 +70,7 @@ func (t *timers) start(one *timer, delay time.Duration) {
 	if t.byID == nil {
 		t.byID = map[int64]*timer{}
 	}
-	one.due = time.Now().Add(delay)
+	one.at, one.due = t.clock.now.Add(delay), time.Now().Add(delay)
 	t.byID[one.id] = one
 	heap.Push(&t.queue, one)
 }
@@ -125,6 +128,7 @@ func (t *timers) fire() (fired bool, err error) {
 	if one.every == 0 {
 		delete(t.byID, one.id)
 	}
+	t.clock.advance(one.at)
 	_, err = one.f(goja.Undefined(), one.args...)
 	if one.every > 0 && t.byID[one.id] != nil && err == nil {
 		t.start(one, one.every)
@@ -138,10 +142,10 @@ type timerQueue []*timer
 func (q *timerQueue) Len() int { return len(*q) }
 func (q *timerQueue) Less(i, j int) bool {
 	a, b := (*q)[i], (*q)[j]
-	if a.due.Equal(b.due) {
+	if a.at.Equal(b.at) {
 		return a.id < b.id
 	}
-	return a.due.Before(b.due)
+	return a.at.Before(b.at)
 }
 func (q *timerQueue) Swap(i, j int) {
 	queue := *q

@@ -25,6 +25,8 @@ type run struct {
 	console   *console
 	calls     map[uint32]*call // open ones
 	made      int              // calls made
+	fetches   int              // of them, requests
+	fetchFunc *goja.Object
 	effects   int
 	unhandled rejections
 }
@@ -40,7 +42,7 @@ func (s *server) run(f frame.Frame) error {
 	if err != nil {
 		return err
 	}
-	if r.scope, err = newScope(); err != nil {
+	if r.scope, err = newScope(newClock(r.head.Time), r.head.Seed); err != nil {
 		return err
 	}
 	r.SetMaxCallStackSize(r.head.Limits.CallDepth)
@@ -152,6 +154,7 @@ func (r *run) failure(err error) *picloud.ScriptError {
 func (r *run) install() {
 	r.timers.install(r.scope)
 	r.console = newConsole(r.scope, r.head.Limits.LogBytes, r.server.conn)
+	r.globals.Provide("fetch", r.fetchFunction)
 	r.SetPromiseRejectionTracker(r.unhandled.track)
 }
 
@@ -289,6 +292,9 @@ func (r *run) context() (goja.Value, error) {
 		if err := p.of.Set(p.name, p.value); err != nil {
 			return nil, fmt.Errorf("make ctx.%s: %w", p.name, err)
 		}
+	}
+	if err := o.Set("fetch", r.fetchFunction()); err != nil {
+		return nil, fmt.Errorf("make ctx.fetch: %w", err)
 	}
 	return r.complete(nil, o)
 }

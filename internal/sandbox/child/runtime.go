@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"fmt"
-	"time"
 
 	"github.com/dop251/goja"
 
@@ -24,16 +23,19 @@ var prelude = goja.MustCompile(preludeName, preludeSource, true)
 type scope struct {
 	*goja.Runtime
 	globals                                     *web.Globals
+	clock                                       *clock
 	invoke, complete, parse, stringify          goja.Callable
 	errorClass, typeErrorClass, rangeErrorClass goja.Value
 }
 
-// newScope makes a runtime. Its error is a fault of the prelude, or an interrupt.
-func newScope() (*scope, error) {
-	s := &scope{Runtime: goja.New()}
+// newScope makes a runtime with a clock and the seed of its Math.random. Its error is a fault of the prelude, or an interrupt.
+func newScope(c *clock, seed int64) (*scope, error) {
+	s := &scope{Runtime: goja.New(), clock: c}
+	s.SetTimeSource(c.Now)
+	s.SetRandSource(randomness(seed))
 	s.SetMaxCallStackSize(picloud.DefaultLimits.CallDepth)
 	var err error
-	if s.globals, err = web.Install(s.Runtime, web.Host{Random: rand.Reader, Now: time.Now, Started: time.Now()}); err != nil {
+	if s.globals, err = web.Install(s.Runtime, web.Host{Random: rand.Reader, Now: c.Now, Started: c.began}); err != nil {
 		return nil, fmt.Errorf("install globals: %w", err)
 	}
 	maker, err := s.RunProgram(prelude)

@@ -2,6 +2,7 @@ package child
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +17,7 @@ func BenchmarkEmptyRun(b *testing.B) {
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		s, err := newScope()
+		s, err := newScope(newClock(time.Unix(0, 0)), 0)
 		if err != nil {
 			b.Fatal(err)
 		}
