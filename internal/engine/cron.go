@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,16 +31,9 @@ const scheduleForm = 1
 
 // noteOf is the note of the Schedule of a trigger. It tells people who keeps it, and the reconciler whether it is as it should be: the Schedule's list shows notes, and any change that is
 // made by hand in the Temporal UI (a pause) replaces it.
-func noteOf(t picloud.CronTrigger) (string, error) {
-	text, err := json.Marshal(struct {
-		Form    int
-		Trigger picloud.CronTrigger
-	}{scheduleForm, t})
-	if err != nil {
-		return "", fmt.Errorf("encode cron trigger: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	return "kept by PiCloud as its trigger says: change the trigger, not this (" + hex.EncodeToString(sum[:8]) + ")", nil
+func noteOf(t picloud.CronTrigger) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %+v", scheduleForm, t))
+	return "kept by PiCloud as its trigger says: change the trigger, not this (" + hex.EncodeToString(sum[:8]) + ")"
 }
 
 // specOf says when the trigger is due.
@@ -77,10 +69,7 @@ func (e *Engine) putSchedule(ctx context.Context, t picloud.CronTrigger) error {
 	if err != nil {
 		return err
 	}
-	note, err := noteOf(t)
-	if err != nil {
-		return err
-	}
+	note := noteOf(t)
 	id := workflows.CronIDPrefix + t.ID
 	action := &client.ScheduleWorkflowAction{
 		ID: id, Workflow: workflows.CronTickName, Args: []any{workflows.CronTickInput{TriggerID: t.ID}}, TaskQueue: workflows.TaskQueue,

@@ -77,11 +77,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) error {
 	}
 	var all error
 	for _, t := range triggers {
-		note, err := noteOf(t)
-		if err != nil {
-			return err
-		}
-		if found, ok := present[t.ID]; !ok || found != note {
+		if note, ok := present[t.ID]; !ok || note != noteOf(t) {
 			all = errors.Join(all, r.engine.putSchedule(ctx, t))
 		}
 		delete(present, t.ID)

@@ -67,7 +67,7 @@ func FuzzParseCron(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.True(t, (times.Every > 0) != (len(times.Calendars) > 0))
+		require.NotEqual(t, times.Every > 0, len(times.Calendars) > 0)
 		for _, c := range times.Calendars {
 			for _, field := range []struct {
 				ranges      []picloud.CronRange

@@ -74,7 +74,7 @@ func ParseCron(s string) (CronTimes, error) {
 	}
 	words := strings.Fields(s)
 	if len(words) != len(cronFields) {
-		return wrong(`must have five fields (minute, hour, day of month, month, day of week), e.g. "30 7 * * mon-fri", or be "@every 5m" or @daily; it has %d`, len(words))
+		return wrong(`must have five fields (minute, hour, day of the month, the month, day of the week), e.g. "30 7 * * mon-fri", or be "@every 5m" or @daily; it has %d`, len(words))
 	}
 	var sets [5][]int
 	for i, f := range cronFields {

@@ -52,7 +52,7 @@ func sendsOf(effects []picloud.Effect) sends {
 }
 
 // write queues the firings of the messages.
-func (w sends) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]sqlc.QueueSendManyRow, error) {
+func (w *sends) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]sqlc.QueueSendManyRow, error) {
 	rows, err := q.QueueSendMany(ctx, sqlc.QueueSendManyParams{
 		EventIds: w.eventIDs, Queues: w.queues, Bodies: w.bodies, DelaysMs: w.delays, Priorities: w.priorities, AppID: appID, AppSlug: appSlug,
 		RootID: optional(from.RootID), ParentID: optional(from.ExecutionID), Depth: int32(from.Depth + 1), Traceparent: from.TraceParent,
@@ -64,7 +64,7 @@ func (w sends) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string
 }
 
 // writeAll is write for the messages of a run: a queue that is not there is the script's fault, for a message may not get lost.
-func (w sends) writeAll(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (fired bool, err error) {
+func (w *sends) writeAll(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (fired bool, err error) {
 	if len(w.queues) == 0 {
 		return false, nil
 	}

@@ -44,7 +44,7 @@ func publishesOf(effects []picloud.Effect) publishes {
 }
 
 // write queues the firings of the triggers that the messages match, and gives the ids of their executions.
-func (p publishes) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]string, error) {
+func (p *publishes) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]string, error) {
 	if len(p.topics) == 0 {
 		return nil, nil
 	}
