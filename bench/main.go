@@ -3,6 +3,8 @@
 //
 // The floor is a no-op workflow with one local activity, started eagerly: what any durable execution on this engine costs at least. Beside it stand
 // kv-triggered firings of a trivial script, from the PUT of the key to the commit of the execution, and synchronous HTTP calls of the same script.
+//
+// Ahead of them the sandbox is measured by itself (sandbox.go); -only sandbox leaves the rest out.
 package main
 
 import (
@@ -19,21 +21,31 @@ func main() {
 	binary := flag.String("binary", "bin/picloud", "the program to measure")
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
 	firings := flag.Int("firings", 2000, "kv-triggered firings a round")
+	only := flag.String("only", "", "sandbox: the sandbox's figures alone")
 	flag.Parse()
-	if err := interruptible(*binary, *rounds, *firings); err != nil {
+	if err := interruptible(*binary, *rounds, *firings, *only == "sandbox"); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // interruptible runs until Ctrl-C at the longest.
-func interruptible(binary string, rounds, firings int) error {
+func interruptible(binary string, rounds, firings int, sandboxOnly bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	return run(ctx, binary, rounds, firings)
+	figures, err := sandboxFigures(ctx, binary, rounds)
+	if err != nil {
+		return fmt.Errorf("measure sandbox: %w", err)
+	}
+	showSandbox(os.Stdout, figures)
+	if sandboxOnly {
+		return printReport(os.Stdout, newReport(figures, rounds, 0))
+	}
+	return run(ctx, binary, newReport(figures, rounds, firings))
 }
 
-func run(ctx context.Context, binary string, rounds, firings int) (err error) {
+func run(ctx context.Context, binary string, r report) (err error) {
+	rounds, firings := r.Rounds, r.Firings
 	fmt.Fprintln(os.Stderr, "starting a server of its own ...")
 	up, err := testkit.Launch(binary)
 	if err != nil {
@@ -71,5 +83,5 @@ func run(ctx context.Context, binary string, rounds, firings int) (err error) {
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round, rounds, m)
 		}
 	}
-	return show(os.Stdout, measures, rounds, firings)
+	return show(os.Stdout, measures, r)
 }

@@ -75,14 +75,22 @@ type report struct {
 	Ratios   map[string]float64 `json:"rate_to_floor"`
 	CPU      map[string]float64 `json:"cpu_ms_each"`
 	CPURatio map[string]float64 `json:"cpu_to_floor"`
+	Sandbox  map[string]float64 `json:"sandbox"` // by name and unit
 }
 
-func show(out io.Writer, measures []*measure, rounds, firings int) error {
+func newReport(figures []figure, rounds, firings int) report {
 	r := report{
-		Rounds: rounds, Firings: firings,
+		Rounds: rounds, Firings: firings, Sandbox: map[string]float64{},
 		Rates: map[string]float64{}, Ratios: map[string]float64{}, CPU: map[string]float64{}, CPURatio: map[string]float64{},
 	}
-	fmt.Fprintf(out, "%-22s %10s %10s %12s %10s\n", fmt.Sprintf("median of %d rounds", rounds), "per second", "of floor", "cpu ms each", "of floor")
+	for _, f := range figures {
+		r.Sandbox[f.name+", "+f.unit] = f.value
+	}
+	return r
+}
+
+func show(out io.Writer, measures []*measure, r report) error {
+	fmt.Fprintf(out, "%-22s %10s %10s %12s %10s\n", fmt.Sprintf("median of %d rounds", r.Rounds), "per second", "of floor", "cpu ms each", "of floor")
 	for _, m := range measures {
 		r.Rates[m.name], r.CPU[m.name] = median(m.rates), median(m.cpu)
 		var rate, cpu string
@@ -93,6 +101,11 @@ func show(out io.Writer, measures []*measure, rounds, firings int) error {
 		}
 		fmt.Fprintf(out, "%-22s %10.1f %10s %12.1f %10s\n", m.name, r.Rates[m.name], rate, r.CPU[m.name], cpu)
 	}
+	return printReport(out, r)
+}
+
+// printReport prints the report as one line of JSON.
+func printReport(out io.Writer, r report) error {
 	if err := json.NewEncoder(out).Encode(r); err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
