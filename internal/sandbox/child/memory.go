@@ -12,6 +12,10 @@ const (
 	hardSlackMB = 48
 )
 
+// gcPercent lets a child's heap, a few MiB of which live from run to run, grow to about 16 MiB ahead of a collection: the next run finds it used up, and at
+// 100 collections took a fifth of the time of short runs. The memory limit holds all the same.
+const gcPercent = 400
+
 // heapObjects is the metric of the bytes in live and not yet swept objects.
 const heapObjects = "/memory/classes/heap/objects:bytes"
 
@@ -21,10 +25,15 @@ type memory struct {
 	baseHeap int64 // bytes of objects at start
 	baseAll  int64 // bytes that the Go runtime had mapped at start
 	setData  func(bytes int64)
+	bounded  int // the limit that is set, in MiB
 }
 
 // bound sets the limits for a run of limitMB on top of the base.
-func (m memory) bound(limitMB int) {
+func (m *memory) bound(limitMB int) {
+	if limitMB == m.bounded { // the runtime stops the world to set its limit
+		return
+	}
+	m.bounded = limitMB
 	debug.SetMemoryLimit(m.baseAll + int64(limitMB)<<20)
 	if m.setData != nil {
 		m.setData(m.baseData + hardBytes(limitMB))
