@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func (b *sandboxBench) hostCall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	took, err := b.durations(50, func() error { _, err := b.run(ctx, runOf(program, fmt.Sprint(calls))); return err })
+	took, err := b.durations(50, func() error { _, err := b.run(ctx, runOf(program, strconv.Itoa(calls))); return err })
 	b.add("host call p50", "µs", micros(took)/calls, "≤ 60")
 	return err
 }

@@ -45,7 +45,7 @@ func hardBytes(limitMB int) int64 {
 }
 
 // heap gives the bytes of objects beyond those of the start.
-func (m memory) heap() int64 { return readMetric(heapObjects) - m.baseHeap }
+func (m *memory) heap() int64 { return readMetric(heapObjects) - m.baseHeap }
 
 func readMetric(name string) int64 {
 	s := []metrics.Sample{{Name: name}}
