@@ -20,7 +20,7 @@ const (
 )
 
 // Kinds are the kinds a trigger can be registered for.
-var Kinds = []Kind{KindHTTP, KindKV, KindPubSub, KindDeadLetter, KindCron, KindQueue}
+var Kinds = []Kind{KindHTTP, KindKV, KindCron, KindPubSub, KindQueue, KindDeadLetter}
 
 // Trigger says which events of an app fire which script, and as whom.
 type Trigger struct {
