@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 // limits are small, so that attacks meet them soon.
 var limits = picloud.Limits{
-	Wall: 3 * time.Second, CPU: 150 * time.Millisecond, MemoryMB: 32, CallDepth: 500, PayloadBytes: 64 << 10, LogBytes: 2 << 10, HostCalls: 20, Effects: 5,
+	Wall: 2 * time.Second, CPU: 100 * time.Millisecond, MemoryMB: 32, CallDepth: 500, PayloadBytes: 64 << 10, LogBytes: 2 << 10, HostCalls: 20, Effects: 5,
 }
 
 // maxGrowthMB is how much memory this process, which stands for the server, may gain in the whole suite. One run may make it hold some MiB; nothing may stay.
@@ -227,7 +227,7 @@ func startNeighbour(t *testing.T, pool *sandbox.Pool, p picloud.Program) *neighb
 	t.Helper()
 	n := &neighbour{done: make(chan struct{})}
 	n.ended.Go(func() {
-		tick := time.NewTicker(2 * time.Millisecond)
+		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
@@ -281,7 +281,7 @@ func (n *neighbour) measure(t *testing.T) {
 	t.Helper()
 	for range time.Tick(time.Millisecond) {
 		n.mu.Lock()
-		enough := len(n.alone) >= 200 || len(n.failed) > 0
+		enough := len(n.alone) >= 50 || len(n.failed) > 0
 		n.mu.Unlock()
 		if enough {
 			return

@@ -1,3 +1,3 @@
 // expect: any
-class A { <% repeat 100000 "a = 1;" %> }
+class A { <% repeat 30000 "a = 1;" %> }
 export default () => 1;
