@@ -2,6 +2,7 @@ package child
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"reflect"
 	"slices"
@@ -12,230 +13,340 @@ import (
 	"github.com/dop251/goja"
 )
 
-// The bounds of what an inspected value shows.
+// The bounds of what an inspected value shows: objects within objects, items of one, and the width at which an object is set on several lines.
 const (
-	maxInspectDepth = 4
+	maxInspectDepth = 2
 	maxInspectItems = 100
+	inspectWidth    = 72
+	// compactLevels is how many levels of objects stand on one line.
+	compactLevels = 3
 )
 
-// format makes a console line of its arguments: with %s, %d, %i, %f, %j, %o, %O and %% in a first string, the rest after it with spaces between. It stops
-// soon after limit bytes.
-func format(s *scope, args []goja.Value, limit int) string {
-	p := &inspector{scope: s, limit: limit}
-	rest := args
-	if len(args) > 1 {
-		if text, ok := args[0].Export().(string); ok && strings.Contains(text, "%") {
-			rest = p.printf(text, args[1:])
-			if len(rest) > 0 {
-				p.WriteByte(' ')
+// inspect shows one value as Node's util.inspect does.
+func inspect(s *scope, v goja.Value) string {
+	p := &inspector{scope: s, limit: 4 << 10}
+	return p.value(v, 0, 0)
+}
+
+// inspector shows values. Unlike Node's it sets no arrays in columns.
+type inspector struct {
+	scope *scope
+	limit int // of all that it writes, in bytes: soon after it, it stops
+	spent int
+	path  []*goja.Object       // the objects around the present one
+	refs  map[*goja.Object]int // those that contain themselves, numbered
+	// deepest is how deep the object that was shown last stood.
+	deepest    int
+	descriptor goja.Callable // Object.getOwnPropertyDescriptor
+}
+
+func (p *inspector) full() bool { return p.spent > p.limit }
+
+// value shows v, which stands in an object depth levels down and indent columns in.
+func (p *inspector) value(v goja.Value, depth, indent int) string {
+	text := ""
+	switch v := v.(type) {
+	case nil:
+		text = "undefined"
+	case goja.String:
+		text = quote(v.String())
+	case *goja.Symbol:
+		text = symbolText(v)
+	case *goja.Object:
+		return p.object(v, depth, indent)
+	default:
+		text = v.String()
+		switch n := v.Export().(type) {
+		case *big.Int:
+			text += "n"
+		case float64:
+			if n == 0 && math.Signbit(n) {
+				text = "-0"
 			}
 		}
 	}
-	for i, v := range rest {
-		if i > 0 {
-			p.WriteByte(' ')
-		}
-		if str, ok := v.(goja.String); ok {
-			p.WriteString(str.String())
-			continue
-		}
-		p.value(v, 0)
-	}
-	return p.String()
+	p.spent += len(text)
+	return text
 }
 
-// inspect shows one value.
-func inspect(s *scope, v goja.Value) string {
-	p := &inspector{scope: s, limit: 4 << 10}
-	p.value(v, 0)
-	return p.String()
-}
+func symbolText(s *goja.Symbol) string { return "Symbol(" + s.String() + ")" }
 
-// inspector writes values as Node's console does, more or less.
-type inspector struct {
-	strings.Builder
-	scope *scope
-	limit int
-	path  []*goja.Object // the objects around the present one
-}
-
-func (p *inspector) full() bool { return p.Len() > p.limit }
-
-// printf writes text with its verbs filled in and gives the arguments that are left.
-func (p *inspector) printf(text string, args []goja.Value) []goja.Value {
-	for i := 0; i < len(text); i++ {
-		if text[i] != '%' || i+1 == len(text) {
-			p.WriteByte(text[i])
-			continue
-		}
-		verb := text[i+1]
-		switch {
-		case verb == '%':
-			p.WriteByte('%')
-		case !strings.ContainsRune("sdifjoO", rune(verb)) || len(args) == 0:
-			p.WriteByte('%')
-			continue
-		default:
-			p.verb(verb, args[0])
-			args = args[1:]
-		}
-		i++
-	}
-	return args
-}
-
-func (p *inspector) verb(verb byte, v goja.Value) {
-	_, isObject := v.(*goja.Object)
-	switch {
-	case verb == 's' && !isObject:
-		p.WriteString(v.String())
-	case verb == 'd' || verb == 'f':
-		p.WriteString(v.ToNumber().String())
-	case verb == 'i':
-		p.WriteString(strconv.FormatInt(v.ToInteger(), 10))
-	case verb == 'j':
-		if made, err := p.scope.stringify(nil, v); err == nil {
-			p.WriteString(made.String())
-		}
-	default:
-		p.value(v, 0)
-	}
-}
-
-func (p *inspector) value(v goja.Value, depth int) {
-	switch v := v.(type) {
-	case nil:
-		p.WriteString("undefined")
-	case goja.String:
-		p.WriteString(quote(v.String()))
-	case *goja.Symbol:
-		p.WriteString("Symbol(" + v.String() + ")")
-	case *goja.Object:
-		p.object(v, depth)
-	default:
-		p.WriteString(v.String())
-		if _, ok := v.Export().(*big.Int); ok {
-			p.WriteByte('n')
-		}
-	}
-}
-
-// quote writes a string as a JavaScript literal in single quotes.
+// quote writes a string as a JavaScript literal, in single quotes where that needs no escapes.
 func quote(s string) string {
 	q := strconv.Quote(s)
-	return "'" + strings.NewReplacer(`\"`, `"`, `'`, `\'`).Replace(q[1:len(q)-1]) + "'"
+	q = strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+	switch {
+	case !strings.Contains(s, "'"):
+		return "'" + q + "'"
+	case !strings.Contains(s, `"`):
+		return `"` + q + `"`
+	case !strings.Contains(s, "`") && !strings.Contains(s, "${"):
+		return "`" + q + "`"
+	}
+	return "'" + strings.ReplaceAll(q, "'", `\'`) + "'"
 }
 
-func (p *inspector) object(o *goja.Object, depth int) {
+func (p *inspector) object(o *goja.Object, depth, indent int) string {
 	if slices.Contains(p.path, o) {
-		p.WriteString("[Circular]")
-		return
+		if p.refs == nil {
+			p.refs = map[*goja.Object]int{}
+		}
+		if p.refs[o] == 0 {
+			p.refs[o] = len(p.refs) + 1
+		}
+		return fmt.Sprintf("[Circular *%d]", p.refs[o])
 	}
 	p.path = append(p.path, o)
-	defer func() { p.path = p.path[:len(p.path)-1] }()
-
-	if _, ok := goja.AssertFunction(o); ok {
-		p.WriteString("[Function: " + orAnonymous(text(o.Get("name"))) + "]")
-		return
+	text := p.kindOf(o, depth, indent)
+	p.path = p.path[:len(p.path)-1]
+	p.spent += 2
+	if n := p.refs[o]; n > 0 {
+		text = fmt.Sprintf("<ref *%d> ", n) + text
 	}
-	kind, class := o.ExportType(), o.ClassName()
-	switch {
-	case kind == reflect.TypeFor[time.Time]():
-		p.WriteString(o.Export().(time.Time).UTC().Format("2006-01-02T15:04:05.000Z"))
-	case kind == reflect.TypeFor[goja.ArrayBuffer]():
-		fmt.Fprintf(p, "ArrayBuffer { byteLength: %d }", len(o.Export().(goja.ArrayBuffer).Bytes()))
-	case kind == reflect.TypeFor[*goja.Promise]():
-		p.WriteString("Promise { " + [...]string{"<pending>", "<fulfilled>", "<rejected>"}[o.Export().(*goja.Promise).State()] + " }")
-	case class == "Error":
-		p.WriteString(p.errorText(o))
-	case class == "RegExp":
-		p.WriteString(o.String())
-	case depth >= maxInspectDepth:
-		p.WriteString("[" + p.constructor(o) + "]")
-	case class == "Array":
-		p.array(o, depth)
-	case kind == reflect.TypeFor[[][2]any]():
-		p.collection(o, "Map", depth)
-	case class != "Array" && kind == reflect.TypeFor[[]any]() && p.constructor(o) == "Set":
-		p.collection(o, "Set", depth)
-	default:
-		p.plain(o, depth)
-	}
+	return text
 }
 
-func (p *inspector) errorText(o *goja.Object) string {
-	if s := p.scope.stackOf(o, 0); s != "" {
-		return s
+// kindOf shows an object by what it is.
+func (p *inspector) kindOf(o *goja.Object, depth, indent int) string {
+	if _, ok := goja.AssertFunction(o); ok {
+		return p.braces(functionText(o), "{", "}", p.members(o, nil), depth, indent)
 	}
-	return o.String()
+	kind, class, name := o.ExportType(), o.ClassName(), p.constructor(o)
+	switch {
+	case class == "Error":
+		return p.braces(p.errorText(o, indent), "{", "}", p.members(o, []string{"message", "stack", "cause", "errors", "name"}), depth, indent)
+	case class == "RegExp":
+		return o.String()
+	case class == "Date":
+		t, ok := o.Export().(time.Time)
+		if !ok || t.IsZero() {
+			return "Invalid Date"
+		}
+		return t.UTC().Format("2006-01-02T15:04:05.000Z")
+	case class == "String":
+		return "[String: " + quote(o.String()) + "]"
+	case class == "Number", class == "Boolean":
+		return "[" + class + ": " + o.String() + "]"
+	case kind == reflect.TypeFor[goja.ArrayBuffer]():
+		return fmt.Sprintf("ArrayBuffer { byteLength: %d }", len(o.Export().(goja.ArrayBuffer).Bytes()))
+	case kind == reflect.TypeFor[*goja.Promise]():
+		return p.braces("Promise", "{", "}", p.promise(o.Export().(*goja.Promise)), depth, indent)
+	case class == "Array":
+		prefix := ""
+		if name != "Array" {
+			prefix = fmt.Sprintf("%s(%d)", name, o.Get("length").ToInteger())
+		}
+		return p.braces(prefix, "[", "]", p.items(o), depth, indent)
+	case isTyped(kind):
+		return p.braces(fmt.Sprintf("%s(%d)", name, o.Get("length").ToInteger()), "[", "]", p.items(o), depth, indent)
+	case class == "Map", kind == reflect.TypeFor[[][2]any]():
+		return p.braces(fmt.Sprintf("%s(%d)", name, o.Get("size").ToInteger()), "{", "}", p.collection(o, true), depth, indent)
+	case class == "Set", kind == reflect.TypeFor[[]any]():
+		return p.braces(fmt.Sprintf("%s(%d)", name, o.Get("size").ToInteger()), "{", "}", p.collection(o, false), depth, indent)
+	case name == "Object":
+		name = ""
+	case name == "":
+		name = "[Object: null prototype]"
+	}
+	return p.braces(name, "{", "}", p.members(o, nil), depth, indent)
+}
+
+// isTyped reports whether an object that is exported as kind is a typed array.
+func isTyped(kind reflect.Type) bool {
+	return kind != nil && kind.Kind() == reflect.Slice && kind.Elem().Kind() >= reflect.Int && kind.Elem().Kind() <= reflect.Float64
+}
+
+// functionText shows a function: its name, and whether it is a class.
+func functionText(o *goja.Object) string {
+	name := text(o.Get("name"))
+	if source := o.String(); strings.HasPrefix(source, "class") {
+		if name == "" {
+			name = "(anonymous)"
+		}
+		if parent, ok := o.Prototype().Get("name").(goja.String); ok && parent.String() != "" {
+			name += " extends " + parent.String()
+		}
+		return "[class " + name + "]"
+	}
+	kind := "Function"
+	if c, ok := o.Get("constructor").(*goja.Object); ok {
+		if n := text(c.Get("name")); strings.HasSuffix(n, "Function") {
+			kind = n
+		}
+	}
+	if name == "" {
+		return "[" + kind + " (anonymous)]"
+	}
+	return "[" + kind + ": " + name + "]"
+}
+
+func (p *inspector) errorText(o *goja.Object, indent int) string {
+	s := p.scope.stackOf(o, 0)
+	if s == "" {
+		s = o.String()
+	}
+	if !strings.Contains(s, "\n") { // it has no stack
+		s = "[" + s + "]"
+	}
+	p.spent += len(s)
+	return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", indent))
 }
 
 func (p *inspector) constructor(o *goja.Object) string {
-	if c, ok := o.Get("constructor").(*goja.Object); ok {
-		return text(c.Get("name"))
+	if o.Prototype() == nil {
+		return ""
+	}
+	for p := o; p != nil; p = p.Prototype() { // past classes without a name
+		if c, ok := p.Get("constructor").(*goja.Object); ok {
+			if name := text(c.Get("name")); name != "" {
+				return name
+			}
+		}
 	}
 	return "Object"
 }
 
-func (p *inspector) array(o *goja.Object, depth int) {
-	n := int(o.Get("length").ToInteger())
-	p.list("[", "]", n, func(i int) { p.value(o.Get(strconv.Itoa(i)), depth+1) })
+// parts gives n members of an object, each at a depth and an indentation.
+type parts struct {
+	n    int
+	show func(i, depth, indent int) string
 }
 
-func (p *inspector) plain(o *goja.Object, depth int) {
-	open := "{"
-	if name := p.constructor(o); name != "Object" && name != "" {
-		open = name + " {"
-	}
-	keys := o.Keys()
-	p.list(open, "}", len(keys), func(i int) {
-		if isIdentifier(keys[i]) {
-			p.WriteString(keys[i])
-		} else {
-			p.WriteString(quote(keys[i]))
+func (p *inspector) items(o *goja.Object) parts {
+	return parts{int(o.Get("length").ToInteger()), func(i, depth, indent int) string {
+		v := o.Get(strconv.Itoa(i))
+		if v == nil {
+			return "<empty item>"
 		}
-		p.WriteString(": ")
-		p.value(o.Get(keys[i]), depth+1)
-	})
+		return p.value(v, depth, indent)
+	}}
 }
 
-func (p *inspector) collection(o *goja.Object, class string, depth int) {
-	n := int(o.Get("size").ToInteger())
+// members gives the enumerable properties of an object but some, its symbols after its names.
+func (p *inspector) members(o *goja.Object, without []string) parts {
+	keys := slices.DeleteFunc(o.Keys(), func(key string) bool { return slices.Contains(without, key) })
+	symbols := o.Symbols()
+	return parts{len(keys) + len(symbols), func(i, depth, indent int) string {
+		if i >= len(keys) {
+			s := symbols[i-len(keys)]
+			return "[" + symbolText(s) + "]: " + p.value(o.GetSymbol(s), depth, indent)
+		}
+		key := keys[i]
+		name := key
+		if !isIdentifier(key) {
+			name = quote(key)
+		}
+		p.spent += len(name)
+		if accessor := p.accessor(o, key); accessor != "" {
+			return name + ": " + accessor
+		}
+		return name + ": " + p.value(o.Get(key), depth, indent)
+	}}
+}
+
+// accessor names a property that is computed, which is not run to be shown.
+func (p *inspector) accessor(o *goja.Object, key string) string {
+	if p.descriptor == nil {
+		p.descriptor, _ = goja.AssertFunction(p.scope.Get("Object").ToObject(p.scope.Runtime).Get("getOwnPropertyDescriptor"))
+		if p.descriptor == nil {
+			return ""
+		}
+	}
+	v, err := p.descriptor(nil, o, p.scope.ToValue(key))
+	if err != nil {
+		return ""
+	}
+	d, ok := v.(*goja.Object)
+	if !ok {
+		return ""
+	}
+	has := func(name string) bool { f := d.Get(name); return f != nil && !goja.IsUndefined(f) }
+	switch {
+	case has("get") && has("set"):
+		return "[Getter/Setter]"
+	case has("get"):
+		return "[Getter]"
+	case has("set"):
+		return "[Setter]"
+	}
+	return ""
+}
+
+func (p *inspector) promise(promise *goja.Promise) parts {
+	return parts{1, func(_, depth, indent int) string {
+		switch promise.State() {
+		case goja.PromiseStatePending:
+			return "<pending>"
+		case goja.PromiseStateRejected:
+			return "<rejected> " + p.value(promise.Result(), depth, indent)
+		default:
+			return p.value(promise.Result(), depth, indent)
+		}
+	}}
+}
+
+func (p *inspector) collection(o *goja.Object, pairs bool) parts {
 	var items []goja.Value
 	p.scope.ForOf(o, func(v goja.Value) bool {
 		items = append(items, v)
 		return len(items) <= maxInspectItems
 	})
-	p.list(fmt.Sprintf("%s(%d) {", class, n), "}", len(items), func(i int) {
+	return parts{max(len(items), int(o.Get("size").ToInteger())), func(i, depth, indent int) string {
 		pair, ok := items[i].(*goja.Object)
-		if class == "Set" || !ok {
-			p.value(items[i], depth+1)
-			return
+		if !pairs || !ok {
+			return p.value(items[i], depth, indent)
 		}
-		p.value(pair.Get("0"), depth+1)
-		p.WriteString(" => ")
-		p.value(pair.Get("1"), depth+1)
-	})
+		return p.value(pair.Get("0"), depth, indent) + " => " + p.value(pair.Get("1"), depth, indent)
+	}}
 }
 
-// list writes n items within brackets, as many as fit.
-func (p *inspector) list(open, end string, n int, item func(int)) {
-	p.WriteString(open)
-	for i := range n {
-		if i > 0 {
-			p.WriteByte(',')
+// braces shows members within brackets behind a prefix: on one line where they fit, else each on its own.
+func (p *inspector) braces(prefix, open, end string, m parts, depth, indent int) string {
+	isFunction := strings.HasPrefix(prefix, "[") && !strings.HasSuffix(prefix, "prototype]") || strings.Contains(prefix, "\n")
+	if m.n == 0 {
+		if isFunction {
+			return prefix
 		}
-		p.WriteByte(' ')
+		return strings.TrimLeft(prefix+" ", " ") + open + end
+	}
+	if depth > maxInspectDepth {
+		switch {
+		case open == "[" && prefix == "":
+			return "[Array]"
+		case isFunction:
+			return prefix
+		case prefix == "":
+			return "[Object]"
+		}
+		name, _, _ := strings.Cut(prefix, "(")
+		return "[" + name + "]"
+	}
+	p.deepest = depth
+	var shown []string
+	for i := range m.n {
 		if i == maxInspectItems || p.full() {
-			fmt.Fprintf(p, "... %d more", n-i)
+			what := "item"
+			if m.n-i > 1 {
+				what += "s"
+			}
+			shown = append(shown, fmt.Sprintf("... %d more %s", m.n-i, what))
 			break
 		}
-		item(i)
+		shown = append(shown, m.show(i, depth+1, indent+2))
 	}
-	if n > 0 {
-		p.WriteByte(' ')
+	if prefix != "" {
+		open = prefix + " " + open
 	}
-	p.WriteString(end)
+	width := len(shown) + indent + len(open)
+	for _, s := range shown {
+		width += len(s) + 1
+	}
+	joined := strings.Join(shown, ", ")
+	if p.deepest-depth < compactLevels && width <= inspectWidth && !strings.Contains(open+joined, "\n") {
+		return open + " " + joined + " " + end
+	}
+	pad := "\n" + strings.Repeat(" ", indent)
+	return open + pad + "  " + strings.Join(shown, ","+pad+"  ") + pad + end
 }
 
 func isIdentifier(s string) bool {
@@ -246,11 +357,4 @@ func isIdentifier(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-func orAnonymous(s string) string {
-	if s == "" {
-		return "(anonymous)"
-	}
-	return s
 }
