@@ -42,6 +42,7 @@ test: postgresql build example-packages ## every test, with a real PostgreSQL an
 .PHONY: example-packages
 example-packages:
 	@npm ci --prefix examples/github-triage --no-audit --no-fund --silent
+	@npm ci --prefix internal/sandbox/types --no-audit --no-fund --silent
 
 .PHONY: replay
 replay: ## replay the recorded histories against the workflow code

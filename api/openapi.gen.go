@@ -1101,6 +1101,9 @@ type ServerInterface interface {
 	// GetLimits The limits of a run
 	// (GET /v1/limits)
 	GetLimits(c *gin.Context)
+	// GetTypes Get the types of scripts
+	// (GET /v1/types/picloud.d.ts)
+	GetTypes(c *gin.Context)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2546,6 +2549,19 @@ func (siw *ServerInterfaceWrapper) GetLimits(c *gin.Context) {
 	siw.Handler.GetLimits(c)
 }
 
+// GetTypes operation middleware
+func (siw *ServerInterfaceWrapper) GetTypes(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetTypes(c)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -2576,6 +2592,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
 	router.GET(options.BaseURL+"/v1/limits", wrapper.GetLimits)
+	router.GET(options.BaseURL+"/v1/types/picloud.d.ts", wrapper.GetTypes)
 	router.GET(options.BaseURL+"/v1/apps", wrapper.ListApps)
 	router.POST(options.BaseURL+"/v1/apps", wrapper.CreateApp)
 	router.DELETE(options.BaseURL+"/v1/apps/:app", wrapper.DeleteApp)
@@ -6203,6 +6220,56 @@ func (response GetLimits500ApplicationProblemPlusJSONResponse) VisitGetLimitsRes
 	return err
 }
 
+type GetTypesRequestObject struct {
+}
+
+type GetTypesResponseObject interface {
+	VisitGetTypesResponse(w http.ResponseWriter) error
+}
+
+type GetTypes200TextResponse string
+
+func (response GetTypes200TextResponse) VisitGetTypesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetTypes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTypes401ApplicationProblemPlusJSONResponse) VisitGetTypesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTypes500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetTypes500ApplicationProblemPlusJSONResponse) VisitGetTypesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process alive?
@@ -6313,6 +6380,9 @@ type StrictServerInterface interface {
 	// GetLimits The limits of a run
 	// (GET /v1/limits)
 	GetLimits(ctx context.Context, request GetLimitsRequestObject) (GetLimitsResponseObject, error)
+	// GetTypes Get the types of scripts
+	// (GET /v1/types/picloud.d.ts)
+	GetTypes(ctx context.Context, request GetTypesRequestObject) (GetTypesResponseObject, error)
 }
 
 // StrictErrors answers what goes wrong around the handlers.
@@ -6972,6 +7042,19 @@ func (h *strictHandler) GetLimits(c *gin.Context) {
 		return
 	}
 	if err := response.VisitGetLimitsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetTypes reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetTypes(c *gin.Context) {
+	var request GetTypesRequestObject
+	response, err := h.operations.GetTypes(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetTypesResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

@@ -150,6 +150,8 @@ func appScenarios() []scenario {
 			name: "made", operation: "createApp", method: "POST", path: "/v1/apps", body: `{"slug":"new"}`, status: 201, says: []string{`"name":"new"`},
 			answers: map[string]string{"Location": "/v1/apps/new"},
 		},
+		{name: "types", operation: "getTypes", path: "/v1/types/picloud.d.ts", status: 200, says: []string{"interface Context", "type PiCloudEvent ="}},
+		{name: "types without a key", operation: "getTypes", path: "/v1/types/picloud.d.ts", headers: map[string]string{"Authorization": ""}, status: 401, code: "unauthenticated"},
 		{
 			name: "allow-list", operation: "patchApp", method: "PATCH", path: shop, body: `{"fetch_allow":["*.example.com","10.0.0.0/8:443"]}`, status: 200,
 			says: []string{`"fetch_allow":["*.example.com","10.0.0.0/8:443"]`},

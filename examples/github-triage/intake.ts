@@ -10,7 +10,7 @@ interface Delivery {
   url: string | null;
 }
 
-export default async function (event, ctx) {
+export default async function (event: HttpEvent, ctx: Context) {
   const { headers, body } = event.data;
   const kind = headers["x-github-event"];
   const id = headers["x-github-delivery"];

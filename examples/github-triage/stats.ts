@@ -7,7 +7,7 @@ interface Stats {
   last: { event: string; title: string | null } | null;
 }
 
-export default async function (event, ctx) {
+export default async function (event: KVCreatedEvent, ctx: Context) {
   const delivery = event.data.value;
   const key = delivery.repository.full_name; // not every delivery has a repository: see stats.fixed.ts
 

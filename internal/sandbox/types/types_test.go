@@ -1,6 +1,7 @@
 package types_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,13 +86,17 @@ export default (async (event, ctx) => {
   throw new RetryAfterError("later", "30s", { cause: event.id });
 }) satisfies Handler;`})
 	require.NoError(t, err, out)
-	for _, wrong := range []string{
+	wrongs := map[string]string{}
+	for i, wrong := range []string{
 		`export default (e: CloudEvent, ctx: Context) => ctx.kv.get("a")`, `export default (e: CloudEvent, ctx: Context) => ctx.kvs`,
 		`export default (e: CronEvent) => e.data.body`, `export default () => { throw new RetryAfterError("no time") }`,
 		`export default (e: KVCreatedEvent) => e.type === "picloud.kv.deleted"`, `export default () => new WebSocket("ws://x")`, `export default () => process.env`,
 	} {
-		out, err := check(t, map[string]string{"wrong.ts": wrong})
-		require.Error(t, err, wrong)
-		require.Contains(t, out, "error TS", wrong)
+		wrongs[fmt.Sprintf("wrong%d.ts", i)] = wrong
+	}
+	out, err = check(t, wrongs)
+	require.Error(t, err)
+	for name, source := range wrongs {
+		require.Contains(t, out, name, source)
 	}
 }
