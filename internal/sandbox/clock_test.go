@@ -12,7 +12,7 @@ func TestARunIsRepeated(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	run := attempt(b.compile(`export default async () => {
-		const seen: any[] = [Date.now(), new Date().toISOString(), performance.now(), performance.timeOrigin, Math.random(), Math.random(), [1, 2, 3, 4].map(() => Math.random())];
+		const seen: any[] = [Date.now(), new Date().toISOString(), performance.now(), performance.timeOrigin, Math.random(), [1, 2, 3, 4].map(() => Math.random())];
 		for (let i = 0; i < 1e5; i++);
 		seen.push(Date.now(), performance.now());
 		await new Promise((done) => setTimeout(done, 7));
@@ -33,7 +33,7 @@ func TestARunIsRepeated(t *testing.T) {
 	require.NoError(t, json.Unmarshal(first.Result.Value, &seen))
 	at := float64(run.Time.UnixMilli())
 	require.Equal(t, []any{at, "2026-05-06T07:08:09.123Z", 0.0, at}, seen[:4])
-	require.Equal(t, []any{at, 0.0, at + 7, 7.0, []any{"sooner", "later"}, at + 17}, seen[7:])
+	require.Equal(t, []any{at, 0.0, at + 7, 7.0, []any{"sooner", "later"}, at + 17}, seen[6:])
 	require.Equal(t, run.Time.Add(17*time.Millisecond), first.Logs[0].Time)
 
 	run.Seed = 43

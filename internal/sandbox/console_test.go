@@ -52,9 +52,9 @@ func TestConsoleMethods(t *testing.T) {
 	b := newBench(t, 1)
 	run := attempt(b.compile(`export default async () => {
 		console.log();
-		console.group("G", 1); console.log("a\nb"); console.group(); console.warn({ x: "y".repeat(80), z: 1 }); console.groupEnd(); console.groupEnd(); console.groupEnd(); console.log("out");
+		console.group("G", 1); console.log("a\nb"); console.group(); console.warn({ x: "y".repeat(80), z: 1 }); for (const _ of [1, 2, 3]) console.groupEnd(); console.log("out");
 		console.count(); console.count("c"); console.count(); console.countReset(); console.count();
-		console.time("t"); await new Promise((done) => setTimeout(done, 3)); console.timeLog("t", "so far"); await new Promise((done) => setTimeout(done, 2)); console.timeEnd("t"); console.timeEnd("t");
+		console.time("t"); await new Promise((done) => setTimeout(done, 3)); console.timeLog("t", "so far"); await new Promise((done) => setTimeout(done, 2)); console.timeEnd("t"); console.timeLog("t");
 		console.assert(1 === 1, "no"); console.assert(false); console.assert(false, "%s", "why");
 		console.dir({ a: { b: { c: { d: 1 } } } });
 		console.table([{ a: 1, b: "x" }, { a: 2 }, 3]); console.table([{ a: 1, b: 2 }], ["b"]); console.table("no rows");

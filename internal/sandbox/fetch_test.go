@@ -88,6 +88,15 @@ func TestFetchInAScript(t *testing.T) {
 	}
 }
 
+func TestFetchFailsWhereItWasCalled(t *testing.T) {
+	t.Parallel()
+	b := newFetchBench(t, func(http.ResponseWriter, *http.Request) {})
+	e := b.run("export default async () => {\n  const load = async () => {\n    return await fetch('http://10.0.0.5/') }\n  await load()\n}").Failure
+	require.NotNil(t, e)
+	require.Equal(t, "TypeError", e.Type)
+	require.Regexp(t, `^TypeError: fetch to 10.0.0.5 refused: .*\n    at load \(fulfil.ts:3:\d+\)\n    at .*fulfil.ts:4:`, e.Stack)
+}
+
 func TestFetchIsAborted(t *testing.T) {
 	t.Parallel()
 	b := newFetchBench(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

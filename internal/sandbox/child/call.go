@@ -19,6 +19,7 @@ type answer func(head frame.Reply, body []byte) (goja.Value, error)
 type call struct {
 	answer          answer
 	resolve, reject func(any) error
+	frames          []goja.StackFrame // where it was made; nil where its errors need no place
 }
 
 // typeError and rangeError are errors that the script gets as errors of these classes.
@@ -87,18 +88,33 @@ func (r *run) receive() error {
 	if head.Error != "" {
 		switch head.ErrorType {
 		case "TypeError":
-			return c.reject(r.reason(typeError(head.Error)))
+			return c.reject(r.placed(typeError(head.Error), c.frames))
 		case "RangeError":
-			return c.reject(r.reason(rangeError(head.Error)))
+			return c.reject(r.placed(rangeError(head.Error), c.frames))
 		default:
-			return c.reject(r.reason(errors.New(head.Error)))
+			return c.reject(r.placed(errors.New(head.Error), c.frames))
 		}
 	}
 	v, err := c.answer(head, f.Body)
+	var refused typeError
+	if errors.As(err, &refused) {
+		return c.reject(r.placed(refused, c.frames))
+	}
 	if err != nil {
 		return err
 	}
 	return c.resolve(v)
+}
+
+// placed is reason with the stack of the call: an error that is made when the reply comes has none of its own.
+func (r *run) placed(err error, frames []goja.StackFrame) goja.Value {
+	v := r.reason(err)
+	if stack := cleanFrames(frames); stack != "" {
+		o := v.(*goja.Object)
+		text := o.String() + "\n" + stack
+		_ = o.DefineDataProperty("stack", r.ToValue(text), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	}
+	return v
 }
 
 // reason gives what a promise is rejected with for err. An interrupt is no reason: it goes on upwards.

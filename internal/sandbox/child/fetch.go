@@ -51,6 +51,9 @@ func (r *run) fetch(fc goja.FunctionCall) goja.Value {
 			Number: r.fetches, URL: request.URL, Method: request.Method, Headers: request.Headers, HasBody: request.Body != nil, Redirect: request.Redirect,
 		}}, request.Body, r.fetched, nil
 	})
+	if c := r.calls[r.server.lastCall]; opened && c != nil {
+		c.frames = r.CaptureCallStack(maxFrames, nil)
+	}
 	if signal, ok := request.Signal.(*goja.Object); ok && opened {
 		r.abortWith(signal, r.server.lastCall, r.fetches)
 	}
@@ -63,16 +66,19 @@ func (r *run) fetched(head frame.Reply, body []byte) (goja.Value, error) {
 	if f == nil {
 		return nil, errors.New("the answer to fetch has no head")
 	}
-	if f.Status < 200 || f.Status > 599 {
-		return nil, fmt.Errorf("fetch: the answer has the status %d", f.Status)
-	}
 	response := web.Response{Status: f.Status, StatusText: f.StatusText, Headers: f.Headers, Body: body, URL: f.URL, Redirected: f.Redirected}
 	if f.Status == http.StatusNoContent || f.Status == http.StatusResetContent || f.Status == http.StatusNotModified {
 		response.Body = nil
 	} else if body == nil {
 		response.Body = web.Content{}
 	}
-	return r.globals.MakeResponse(response), nil
+	var made goja.Value
+	err := r.attempt(func() { made = r.globals.MakeResponse(response) })
+	var ex *goja.Exception
+	if errors.As(err, &ex) {
+		return nil, typeError("fetch: the answer is no response: " + ex.Value().String())
+	}
+	return made, err
 }
 
 // aborted gives what a signal was aborted with, as an exception; nil while it is not.

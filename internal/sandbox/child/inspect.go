@@ -44,7 +44,7 @@ func (p *inspector) full() bool { return p.spent > p.limit }
 
 // value shows v, which stands in an object depth levels down and indent columns in.
 func (p *inspector) value(v goja.Value, depth, indent int) string {
-	text := ""
+	var text string
 	switch v := v.(type) {
 	case nil:
 		text = "undefined"

@@ -326,6 +326,9 @@ func hostPort(u *url.URL) string {
 // read takes an answer in, within the payload limit.
 func (f *Fetch) read(r *http.Response, from *url.URL, redirected bool) (Answer, error) {
 	defer r.Body.Close() //nolint:errcheck // all that is wanted has been read
+	if r.StatusCode < http.StatusOK || r.StatusCode > 599 {
+		return Answer{}, fmt.Errorf("its response has the status %d", r.StatusCode)
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(f.Limits.PayloadBytes)+1))
 	if err != nil {
 		return Answer{}, err

@@ -369,12 +369,15 @@ func TestFetchFailuresAreWords(t *testing.T) {
 		case "/reset":
 			conn, _, _ := rw.(http.Hijacker).Hijack()
 			_ = conn.Close()
+		case "/odd":
+			rw.WriteHeader(999)
 		case "/half":
 			rw.Header().Set("Content-Length", "10")
 			_, _ = io.WriteString(rw, "half")
 		}
 	})
 	require.Contains(t, w.fetch(frame.Fetch{URL: "http://public.example/reset"}, "").Head.Error, "fetch to http://public.example failed: ")
+	require.Contains(t, w.fetch(frame.Fetch{URL: "http://public.example/odd"}, "").Head.Error, "status 999")
 	require.Contains(t, w.fetch(frame.Fetch{URL: "http://public.example/half"}, "").Head.Error, "unexpected EOF")
 	w.guard.Connect = func(context.Context, netip.AddrPort) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
