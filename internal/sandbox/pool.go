@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -75,11 +77,30 @@ type Pool struct {
 	warn  sync.Once
 }
 
+// programPath gives the absolute path of the children's program: they are started in a folder of their own. What cannot be run is said now, and not by a pool
+// that has no children for ever.
+func programPath(name string) (string, error) {
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("find the children's program: %w", err)
+	}
+	path, err := filepath.Abs(found)
+	if err != nil {
+		return "", fmt.Errorf("find the children's program: %w", err)
+	}
+	return path, nil
+}
+
 // New starts a pool. Its first children are started in the background: a run waits for one.
 func New(o Options) (*Pool, error) {
 	if len(o.Command) == 0 || o.Size < 1 || o.KV == nil || o.Log == nil {
 		return nil, errors.New("make sandbox: Command, Size, KV and Log are needed")
 	}
+	program, err := programPath(o.Command[0])
+	if err != nil {
+		return nil, err
+	}
+	o.Command = append([]string{program}, o.Command[1:]...)
 	if o.Egress == nil {
 		o.Egress = &egress.Guard{}
 	}

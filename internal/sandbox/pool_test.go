@@ -162,3 +162,9 @@ func TestThisMachineRefusesNoLayer(t *testing.T) {
 	require.NoError(t, err)
 	pool.Close()
 }
+
+func TestAProgramThatIsNotThereIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := sandbox.New(sandbox.Options{Command: []string{"./no-such-program"}, Size: 1, KV: newBench(t, 1).kv, Log: silent()})
+	require.ErrorContains(t, err, "no-such-program")
+}
