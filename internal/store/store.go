@@ -65,6 +65,8 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	}
 	config.ConnConfig.RuntimeParams["application_name"] = "picloud"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// The statements are few, and made for one plan each. Left to itself PostgreSQL plans those on partitioned tables anew at every execution.
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
