@@ -87,8 +87,12 @@ func (l *logger) entry(msg string, tags []tag.Tag) logrus.FieldLogger {
 		return nil
 	}
 	for _, t := range tags {
-		if t.Key() == "error" && strings.HasSuffix(fmt.Sprint(t.Value()), context.Canceled.Error()) {
+		said := fmt.Sprint(t.Value())
+		if t.Key() == "error" && strings.HasSuffix(said, context.Canceled.Error()) {
 			return nil
+		}
+		if t.Key() == "Error" && strings.HasPrefix(said, "Namespace ") && strings.HasSuffix(said, " is not found.") {
+			return nil // Temporal's own workers look for the namespace before the first start has registered it, and try again
 		}
 	}
 	return l.out.WithFields(fields(l.tags, tags))
@@ -111,15 +115,9 @@ func (l *logger) sdk() sdklog.Logger { return sdkLogger{l.out} }
 
 type sdkLogger struct{ out logrus.FieldLogger }
 
-func (s sdkLogger) Debug(string, ...any) {}
-func (s sdkLogger) Info(string, ...any)  {}
-func (s sdkLogger) Warn(msg string, keyvals ...any) {
-	// Temporal's own workers look for the namespace before the first start has registered it, and try again.
-	if !strings.HasSuffix(fmt.Sprint(pairs(keyvals)["Error"]), "is not found.") {
-		s.out.WithFields(pairs(keyvals)).Warn(msg)
-	}
-}
-
+func (s sdkLogger) Debug(string, ...any)             {}
+func (s sdkLogger) Info(string, ...any)              {}
+func (s sdkLogger) Warn(msg string, keyvals ...any)  { s.out.WithFields(pairs(keyvals)).Warn(msg) }
 func (s sdkLogger) Error(msg string, keyvals ...any) { s.out.WithFields(pairs(keyvals)).Error(msg) }
 
 func pairs(keyvals []any) logrus.Fields {
