@@ -67,12 +67,3 @@ func (s *Store) DeleteApp(ctx context.Context, slug string) error {
 	}
 	return nil
 }
-
-// convert applies fn to every row.
-func convert[R, T any](rows []R, fn func(R) T) []T {
-	items := make([]T, len(rows))
-	for i, r := range rows {
-		items[i] = fn(r)
-	}
-	return items
-}

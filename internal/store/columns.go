@@ -103,3 +103,12 @@ func since(t time.Time) *time.Time {
 	}
 	return &t
 }
+
+// convert applies fn to every row.
+func convert[R, T any](rows []R, fn func(R) T) []T {
+	items := make([]T, len(rows))
+	for i, r := range rows {
+		items[i] = fn(r)
+	}
+	return items
+}

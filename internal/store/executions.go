@@ -166,17 +166,17 @@ func (s *Store) ListExecutions(ctx context.Context, appID string, filter picloud
 		if c := strings.Compare(b.ID, a.ID); c != 0 {
 			return c
 		}
-		return strings.Compare(boolText(b.Status.Final()), boolText(a.Status.Final()))
+		switch {
+		case a.Status.Final() == b.Status.Final():
+			return 0
+		case a.Status.Final():
+			return -1
+		default:
+			return 1
+		}
 	})
 	items = slices.CompactFunc(items, func(a, b picloud.Execution) bool { return a.ID == b.ID })
 	return cut(items, bounded(page), func(x picloud.Execution) string { return x.ID }), nil
-}
-
-func boolText(b bool) string {
-	if b {
-		return "1"
-	}
-	return "0"
 }
 
 // ListAbandoned gives the executions of an app whose callers were gone when they ended, newest first.
