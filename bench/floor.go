@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,36 +57,16 @@ func (f *floor) nothing(context.Context) error {
 func (f *floor) rate(ctx context.Context, n, atATime int) (float64, error) {
 	before := f.ran.Load()
 	began := time.Now()
-	var (
-		next  atomic.Int64
-		wg    sync.WaitGroup
-		mutex sync.Mutex
-		first error
-	)
-	for range atATime {
-		wg.Go(func() {
-			for {
-				i := next.Add(1)
-				if i > int64(n) {
-					return
-				}
-				r, err := f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: floorQueue, EnableEagerStart: true}, "Nothing")
-				if err == nil && (atATime == 1 || i > int64(n-atATime)) {
-					err = r.Get(ctx, nil)
-				}
-				if err != nil {
-					mutex.Lock()
-					first = err
-					mutex.Unlock()
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
+	err := each(n, atATime, func(i int) error {
+		r, err := f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: floorQueue, EnableEagerStart: true}, "Nothing")
+		if err == nil && (atATime == 1 || i >= n-atATime) {
+			err = r.Get(ctx, nil)
+		}
+		return err
+	})
 	took := time.Since(began)
-	if first != nil {
-		return 0, fmt.Errorf("run floor: %w", first)
+	if err != nil {
+		return 0, fmt.Errorf("run floor: %w", err)
 	}
 	if ran := f.ran.Load() - before; ran < int64(n) {
 		return 0, fmt.Errorf("run floor: %d of %d ran", ran, n)

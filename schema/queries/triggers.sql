@@ -79,11 +79,3 @@ ON CONFLICT (trigger_id) DO UPDATE SET schedule = EXCLUDED.schedule, timezone = 
 -- name: TriggerQueuePut :exec
 INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency) VALUES (@trigger_id, @queue, @max_concurrency)
 ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency;
-
--- name: TriggerMatchKV :many
--- The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.
-SELECT t.id FROM triggers t JOIN kv_trigger_details d ON d.trigger_id = t.id
-WHERE t.app_id = @app_id AND t.kind = 'kv' AND t.enabled
-  AND glob_match(d.collection, @collection::text) AND glob_match(d.key, @key::text)
-  AND (d.operations = '{}' OR @operation::text = ANY (d.operations))
-ORDER BY t.id;

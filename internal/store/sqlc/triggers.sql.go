@@ -338,40 +338,6 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 	return items, nil
 }
 
-const TriggerMatchKV = `-- name: TriggerMatchKV :many
-SELECT t.id FROM triggers t JOIN kv_trigger_details d ON d.trigger_id = t.id
-WHERE t.app_id = $1 AND t.kind = 'kv' AND t.enabled
-  AND glob_match(d.collection, $2::text) AND glob_match(d.key, $3::text)
-  AND (d.operations = '{}' OR $4::text = ANY (d.operations))
-ORDER BY t.id
-`
-
-// The enabled kv triggers of an app that a change of a key fires. KVWriteMany does the same within its own statement.
-func (q *Queries) TriggerMatchKV(ctx context.Context, appID string, collection string, key string, operation string) ([]string, error) {
-	rows, err := q.db.Query(ctx, TriggerMatchKV,
-		appID,
-		collection,
-		key,
-		operation,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const TriggerPubSubPut = `-- name: TriggerPubSubPut :exec
 INSERT INTO pubsub_trigger_details (trigger_id, topic) VALUES ($1, $2)
 ON CONFLICT (trigger_id) DO UPDATE SET topic = EXCLUDED.topic
