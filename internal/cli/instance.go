@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"github.com/picloud/picloud/deployments/embedded/temporalserver"
 	"github.com/picloud/picloud/deployments/embedded/temporalui"
 	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/certificate"
 	"github.com/picloud/picloud/internal/config"
 	"github.com/picloud/picloud/internal/dispatch"
 	"github.com/picloud/picloud/internal/engine"
@@ -74,14 +76,14 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 		}
 	}()
 	// The address is taken first: that it is in use should be said before anything is started.
-	listener, err := net.Listen("tcp", c.HTTPAddr)
+	listener, err := listen(c)
 	if err != nil {
-		return nil, fmt.Errorf("listen on PICLOUD_HTTP_ADDR: %w", err)
+		return nil, err
 	}
 	i.onStop("listener", func(context.Context) error { _ = listener.Close(); return nil })
 	i.url = c.URL()
 	if c.PublicURL == "" {
-		i.url = "http://" + listener.Addr().String()
+		i.url = c.Scheme() + "://" + listener.Addr().String()
 	}
 	if err := i.chooseDataDir(); err != nil {
 		return nil, err
@@ -115,6 +117,26 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	schedules.Start(context.WithoutCancel(ctx))
 	i.onStop("schedules", func(context.Context) error { schedules.Stop(); return nil })
 	return i, i.serve(listener, data, eng, pool, inbox, schedules)
+}
+
+// listen takes the HTTP address, with TLS where there is a certificate.
+func listen(c config.Config) (net.Listener, error) {
+	var secured *tls.Config
+	if c.TLSCertFile != "" {
+		var err error
+		if secured, err = certificate.Load(certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}); err != nil {
+			return nil, fmt.Errorf("PICLOUD_TLS_CERT_FILE, PICLOUD_TLS_KEY_FILE: %w", err)
+		}
+		secured.NextProtos = []string{"h2", "http/1.1"}
+	}
+	listener, err := net.Listen("tcp", c.HTTPAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on PICLOUD_HTTP_ADDR: %w", err)
+	}
+	if secured != nil {
+		return tls.NewListener(listener, secured), nil
+	}
+	return listener, nil
 }
 
 // onStop adds a part to those that stop ends, last one first.

@@ -24,6 +24,9 @@ type Config struct {
 	LogFormat       string `env:"PICLOUD_LOG_FORMAT" envDefault:"text"`              // text or json
 	MaxTriggerDepth int    `env:"PICLOUD_MAX_TRIGGER_DEPTH" envDefault:"16"`         // this many executions of one chain run
 
+	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
+	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
+
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
 	Sandbox   Sandbox   `envPrefix:"PICLOUD_SANDBOX_"`
@@ -121,6 +124,9 @@ func (c Config) check() error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_LOG_FORMAT is %q: text or json", c.LogFormat))
 	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		wrong = append(wrong, errors.New("PICLOUD_TLS_CERT_FILE and PICLOUD_TLS_KEY_FILE belong together: set both or neither"))
+	}
 	if c.AdminKey != "" && len(c.AdminKey) < 16 {
 		wrong = append(wrong, errors.New("PICLOUD_ADMIN_KEY is too short: at least 16 characters"))
 	}
@@ -156,10 +162,18 @@ func (c Config) FetchRules() picloud.FetchRules {
 	return rules
 }
 
+// Scheme is what the HTTP listener speaks.
+func (c Config) Scheme() string {
+	if c.TLSCertFile != "" {
+		return "https"
+	}
+	return "http"
+}
+
 // URL is how users reach the HTTP listener, without a slash at its end.
 func (c Config) URL() string {
 	if c.PublicURL != "" {
 		return c.PublicURL
 	}
-	return "http://" + c.HTTPAddr
+	return c.Scheme() + "://" + c.HTTPAddr
 }
