@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"time"
 
 	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
@@ -30,14 +32,11 @@ func (s *server) ListDeadLetters(ctx context.Context, request ListDeadLettersReq
 	if err != nil {
 		return nil, err
 	}
-	filter := picloud.DeadLetterFilter{
-		Script: deref(q.Script), Trigger: deref(q.Trigger), Reason: picloud.Reason(deref(q.Reason)), Fingerprint: deref(q.Fingerprint),
-	}
-	if filter.Resolution, err = parseResolution(q.Resolution); err != nil {
+	filter, err := letterFilter(q.Script, q.Trigger, q.Reason, q.Fingerprint, q.Since, q.Until)
+	if err != nil {
 		return nil, err
 	}
-	err = checkFilters("script", filter.Script, "trigger", filter.Trigger, "reason", string(filter.Reason), "fingerprint", filter.Fingerprint)
-	if err != nil {
+	if filter.Resolution, err = parseResolution(q.Resolution); err != nil {
 		return nil, err
 	}
 	app, err := s.app(ctx, request.App)
@@ -49,6 +48,54 @@ func (s *server) ListDeadLetters(ctx context.Context, request ListDeadLettersReq
 		return nil, err
 	}
 	return ListDeadLetters200JSONResponse{Items: convert(list.Items, toDeadLetter), NextCursor: orNil(list.Next)}, nil
+}
+
+// letterFilter reads the filters that lists and groups of dead letters share.
+func letterFilter(script, trigger, reason, fingerprint *string, since, until *time.Time) (picloud.DeadLetterFilter, error) {
+	f := picloud.DeadLetterFilter{
+		Script: deref(script), Trigger: deref(trigger), Reason: picloud.Reason(deref(reason)), Fingerprint: deref(fingerprint), Since: deref(since), Until: deref(until),
+	}
+	return f, checkFilters("script", f.Script, "trigger", f.Trigger, "reason", string(f.Reason), "fingerprint", f.Fingerprint)
+}
+
+// GroupDeadLetters implements StrictServerInterface.
+func (s *server) GroupDeadLetters(ctx context.Context, request GroupDeadLettersRequestObject) (GroupDeadLettersResponseObject, error) {
+	q := request.Params
+	p, err := page(q.Limit, nil)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := letterFilter(q.Script, q.Trigger, q.Reason, q.Fingerprint, q.Since, q.Until)
+	if err != nil {
+		return nil, err
+	}
+	switch asked := deref(q.Resolution); asked {
+	case "all":
+	case "":
+		filter.Resolution = new(picloud.Unresolved)
+	default:
+		if filter.Resolution, err = parseResolution(&asked); err != nil {
+			return nil, err
+		}
+	}
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	groups, more, err := s.DeadLetters.GroupDeadLetters(ctx, app.ID, filter, p.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return GroupDeadLetters200JSONResponse{Items: convert(groups, toLetterGroup), More: more}, nil
+}
+
+func toLetterGroup(g picloud.DeadLetterGroup) DeadLetterGroup {
+	out := DeadLetterGroup{
+		Fingerprint: g.Fingerprint, Count: g.Count, FirstSeen: g.FirstSeen.UTC(), LastSeen: g.LastSeen.UTC(), Script: g.Sample.Script,
+		Reason: string(g.Sample.Reason), Sample: g.Sample.ID,
+	}
+	out.Error.Type, out.Error.Message = g.Sample.Error.Type, g.Sample.Error.Message
+	return out
 }
 
 func parseResolution(s *string) (*picloud.Resolution, error) {
@@ -92,15 +139,13 @@ func (s *server) ReplayDeadLetter(ctx context.Context, request ReplayDeadLetterR
 	}
 	r := picloud.Replay{Principal: auth.PrincipalFrom(ctx).Name}
 	if body := request.Body; body != nil {
-		if body.Version != nil {
-			if err := checkVersion(*body.Version); err != nil {
-				return nil, err
-			}
+		if r.Version, err = parseVersion(body.Version); err != nil {
+			return nil, err
 		}
 		if err := checkPayload(body.Data, s.Ceiling); err != nil {
 			return nil, err
 		}
-		r.Data, r.Version, r.Again = body.Data, deref(body.Version), deref(body.Again)
+		r.Data, r.Again = body.Data, deref(body.Again)
 	}
 	id, err := s.DeadLetters.ReplayDeadLetter(ctx, app.ID, d.ID, r)
 	if err != nil {
@@ -110,6 +155,17 @@ func (s *server) ReplayDeadLetter(ctx context.Context, request ReplayDeadLetterR
 		Body:    Accepted{ID: id, Status: AcceptedStatusQueued, ReplayOf: &d.ID},
 		Headers: ReplayDeadLetter202ResponseHeaders{Location: executionPath(app.Slug, id)},
 	}, nil
+}
+
+// parseVersion reads the version that a replay runs on: 0 for the active one.
+func parseVersion(version json.RawMessage) (n int, err error) {
+	if len(version) == 0 || string(version) == `"active"` {
+		return 0, nil
+	}
+	if json.Unmarshal(version, &n) != nil {
+		return 0, picloud.InvalidField("version", `must be "active" or a version's number`)
+	}
+	return n, checkVersion(n)
 }
 
 // IgnoreDeadLetter implements StrictServerInterface.
@@ -136,6 +192,6 @@ func toDeadLetter(d picloud.DeadLetter) DeadLetter {
 		ID: d.ID, ExecutionID: d.ExecutionID, Script: d.Script, Version: d.Version, Trigger: orNil(d.Trigger), Kind: string(d.Kind),
 		Reason: string(d.Reason), Error: *toScriptError(&d.Error), Event: *toEvent(&d.Event), Attempts: d.Attempts, Depth: d.Depth,
 		Fingerprint: d.Fingerprint, Resolution: orNil(string(d.Resolution)), ResolvedAt: instant(d.ResolvedAt), ResolvedBy: orNil(d.ResolvedBy),
-		Note: orNil(d.Note), ReplayExecutionID: orNil(d.ReplayExecutionID), CreatedAt: d.CreatedAt.UTC(),
+		Note: orNil(d.Note), ReplayExecutionID: orNil(d.ReplayExecutionID), ReplayOf: orNil(d.ReplayOf), CreatedAt: d.CreatedAt.UTC(),
 	}
 }

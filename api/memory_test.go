@@ -357,6 +357,15 @@ func (m *memory) ListDeadLetters(_ context.Context, _ string, f picloud.DeadLett
 	return pageOf(items, page, func(d picloud.DeadLetter) string { return d.ID }, less), nil
 }
 
+func (m *memory) GroupDeadLetters(_ context.Context, _ string, f picloud.DeadLetterFilter, limit int) ([]picloud.DeadLetterGroup, bool, error) {
+	list, err := m.ListDeadLetters(context.Background(), "", f, picloud.Page{Limit: limit})
+	groups := make([]picloud.DeadLetterGroup, len(list.Items))
+	for i, d := range list.Items {
+		groups[i] = picloud.DeadLetterGroup{Fingerprint: d.Fingerprint, Count: 1, FirstSeen: d.CreatedAt, LastSeen: d.CreatedAt, Sample: d}
+	}
+	return groups, list.Next != "", err
+}
+
 func (m *memory) CountUnresolved(context.Context, string) (int64, error) { return 1, nil }
 
 func (m *memory) ReplayDeadLetter(_ context.Context, _, id string, r picloud.Replay) (string, error) {

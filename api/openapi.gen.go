@@ -190,9 +190,14 @@ type DeadLetter struct {
 	Kind        string  `json:"kind"`
 	Note        *string `json:"note"`
 
-	// Reason script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid or expired.
-	Reason            string  `json:"reason"`
+	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid or expired.
+	Reason string `json:"reason"`
+
+	// ReplayExecutionID The execution of its last replay.
 	ReplayExecutionID *string `json:"replay_execution_id"`
+
+	// ReplayOf The dead letter whose replay left this one.
+	ReplayOf *string `json:"replay_of"`
 
 	// Resolution replayed, ignored, handled_by_script or handler_failed; null: unresolved.
 	Resolution *string    `json:"resolution"`
@@ -206,6 +211,33 @@ type DeadLetter struct {
 // DeadLetterCount defines model for DeadLetterCount.
 type DeadLetterCount struct {
 	Unresolved int64 `json:"unresolved"`
+}
+
+// DeadLetterGroup The dead letters of one cause.
+type DeadLetterGroup struct {
+	Count int64 `json:"count"`
+
+	// Error Of the sample.
+	Error struct {
+		Message string `json:"message"`
+		Type    string `json:"type"`
+	} `json:"error"`
+	Fingerprint string    `json:"fingerprint"`
+	FirstSeen   time.Time `json:"first_seen"`
+	LastSeen    time.Time `json:"last_seen"`
+	Reason      string    `json:"reason"`
+
+	// Sample Id of the newest letter of the group.
+	Sample string `json:"sample"`
+	Script string `json:"script"`
+}
+
+// DeadLetterGroupList defines model for DeadLetterGroupList.
+type DeadLetterGroupList struct {
+	Items []DeadLetterGroup `json:"items"`
+
+	// More There are further groups. Narrow the filters to see them.
+	More bool `json:"more"`
 }
 
 // DeadLetterList defines model for DeadLetterList.
@@ -543,8 +575,8 @@ type Replay struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
 
-	// Version Left out: the active one.
-	Version *int `json:"version,omitempty"`
+	// Version `"active"`, as when it is left out, or a version's number.
+	Version json.RawMessage `json:"version,omitempty"`
 }
 
 // RetryPolicy defines model for RetryPolicy.
@@ -772,6 +804,24 @@ type ExecutionID = string
 // Key defines model for Key.
 type Key = string
 
+// LetterFingerprint defines model for LetterFingerprint.
+type LetterFingerprint = string
+
+// LetterReason defines model for LetterReason.
+type LetterReason = string
+
+// LetterScript defines model for LetterScript.
+type LetterScript = string
+
+// LetterSince defines model for LetterSince.
+type LetterSince = time.Time
+
+// LetterTrigger defines model for LetterTrigger.
+type LetterTrigger = string
+
+// LetterUntil defines model for LetterUntil.
+type LetterUntil = time.Time
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -837,23 +887,56 @@ type ListDeadLettersParams struct {
 	// Resolution Only this resolution: unresolved, replayed, ignored, handled_by_script or handler_failed.
 	Resolution *string `form:"resolution,omitempty" json:"resolution,omitempty"`
 
-	// Script Only this script.
-	Script *string `form:"script,omitempty" json:"script,omitempty"`
+	// Script Only letters of this script.
+	Script *LetterScript `form:"script,omitempty" json:"script,omitempty"`
 
-	// Trigger Only this trigger (id or name).
-	Trigger *string `form:"trigger,omitempty" json:"trigger,omitempty"`
+	// Trigger Only letters of this trigger (id or name).
+	Trigger *LetterTrigger `form:"trigger,omitempty" json:"trigger,omitempty"`
 
 	// Reason Only this reason.
-	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+	Reason *LetterReason `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// Fingerprint Only failures of this cause.
-	Fingerprint *string `form:"fingerprint,omitempty" json:"fingerprint,omitempty"`
+	Fingerprint *LetterFingerprint `form:"fingerprint,omitempty" json:"fingerprint,omitempty"`
+
+	// Since Only letters made at this time or later.
+	Since *LetterSince `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only letters made before this time.
+	Until *LetterUntil `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Items a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GroupDeadLettersParams defines parameters for GroupDeadLetters.
+type GroupDeadLettersParams struct {
+	// Resolution unresolved (the default), replayed, ignored, handled_by_script, handler_failed or all.
+	Resolution *string `form:"resolution,omitempty" json:"resolution,omitempty"`
+
+	// Script Only letters of this script.
+	Script *LetterScript `form:"script,omitempty" json:"script,omitempty"`
+
+	// Trigger Only letters of this trigger (id or name).
+	Trigger *LetterTrigger `form:"trigger,omitempty" json:"trigger,omitempty"`
+
+	// Reason Only this reason.
+	Reason *LetterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Fingerprint Only failures of this cause.
+	Fingerprint *LetterFingerprint `form:"fingerprint,omitempty" json:"fingerprint,omitempty"`
+
+	// Since Only letters made at this time or later.
+	Since *LetterSince `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only letters made before this time.
+	Until *LetterUntil `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListExecutionsParams defines parameters for ListExecutions.
@@ -1023,6 +1106,9 @@ type ServerInterface interface {
 	// CountDeadLetters Count the unresolved dead letters
 	// (GET /v1/apps/{app}/dead-letters/count)
 	CountDeadLetters(c *gin.Context, app AppSlug)
+	// GroupDeadLetters Show the dead letters by cause
+	// (GET /v1/apps/{app}/dead-letters/groups)
+	GroupDeadLetters(c *gin.Context, app AppSlug, params GroupDeadLettersParams)
 	// GetDeadLetter Get a dead letter
 	// (GET /v1/apps/{app}/dead-letters/{dead_letter})
 	GetDeadLetter(c *gin.Context, app AppSlug, deadLetter DeadLetterID)
@@ -1366,6 +1452,22 @@ func (siw *ServerInterfaceWrapper) ListDeadLetters(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -1415,6 +1517,98 @@ func (siw *ServerInterfaceWrapper) CountDeadLetters(c *gin.Context) {
 	}
 
 	siw.Handler.CountDeadLetters(c, app)
+}
+
+// GroupDeadLetters operation middleware
+func (siw *ServerInterfaceWrapper) GroupDeadLetters(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GroupDeadLettersParams
+
+	// ------------- Optional query parameter "resolution" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resolution", c.Request.URL.Query(), &params.Resolution, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter resolution: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "script" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "script", c.Request.URL.Query(), &params.Script, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter script: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "trigger" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "trigger", c.Request.URL.Query(), &params.Trigger, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter trigger: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", c.Request.URL.Query(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter reason: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "fingerprint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fingerprint", c.Request.URL.Query(), &params.Fingerprint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter fingerprint: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GroupDeadLetters(c, app, params)
 }
 
 // GetDeadLetter operation middleware
@@ -2623,6 +2817,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/abandoned-executions", wrapper.ListAbandonedExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters", wrapper.ListDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/count", wrapper.CountDeadLetters)
+	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/groups", wrapper.GroupDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter", wrapper.GetDeadLetter)
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/replay", wrapper.ReplayDeadLetter)
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/ignore", wrapper.IgnoreDeadLetter)
@@ -3434,6 +3629,93 @@ type CountDeadLetters500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CountDeadLetters500ApplicationProblemPlusJSONResponse) VisitCountDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GroupDeadLettersRequestObject struct {
+	App    AppSlug `json:"app"`
+	Params GroupDeadLettersParams
+}
+
+type GroupDeadLettersResponseObject interface {
+	VisitGroupDeadLettersResponse(w http.ResponseWriter) error
+}
+
+type GroupDeadLetters200JSONResponse DeadLetterGroupList
+
+func (response GroupDeadLetters200JSONResponse) VisitGroupDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GroupDeadLetters401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GroupDeadLetters401ApplicationProblemPlusJSONResponse) VisitGroupDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GroupDeadLetters404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GroupDeadLetters404ApplicationProblemPlusJSONResponse) VisitGroupDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GroupDeadLetters422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GroupDeadLetters422ApplicationProblemPlusJSONResponse) VisitGroupDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GroupDeadLetters500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GroupDeadLetters500ApplicationProblemPlusJSONResponse) VisitGroupDeadLettersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6302,6 +6584,9 @@ type StrictServerInterface interface {
 	// CountDeadLetters Count the unresolved dead letters
 	// (GET /v1/apps/{app}/dead-letters/count)
 	CountDeadLetters(ctx context.Context, request CountDeadLettersRequestObject) (CountDeadLettersResponseObject, error)
+	// GroupDeadLetters Show the dead letters by cause
+	// (GET /v1/apps/{app}/dead-letters/groups)
+	GroupDeadLetters(ctx context.Context, request GroupDeadLettersRequestObject) (GroupDeadLettersResponseObject, error)
 	// GetDeadLetter Get a dead letter
 	// (GET /v1/apps/{app}/dead-letters/{dead_letter})
 	GetDeadLetter(ctx context.Context, request GetDeadLetterRequestObject) (GetDeadLetterResponseObject, error)
@@ -6555,6 +6840,21 @@ func (h *strictHandler) CountDeadLetters(c *gin.Context, app AppSlug) {
 		return
 	}
 	if err := response.VisitCountDeadLettersResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GroupDeadLetters reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GroupDeadLetters(c *gin.Context, app AppSlug, params GroupDeadLettersParams) {
+	var request GroupDeadLettersRequestObject
+	request.App = app
+	request.Params = params
+	response, err := h.operations.GroupDeadLetters(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGroupDeadLettersResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

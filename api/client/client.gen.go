@@ -192,9 +192,14 @@ type DeadLetter struct {
 	Kind        string  `json:"kind"`
 	Note        *string `json:"note"`
 
-	// Reason script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid or expired.
-	Reason            string  `json:"reason"`
+	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid or expired.
+	Reason string `json:"reason"`
+
+	// ReplayExecutionID The execution of its last replay.
 	ReplayExecutionID *string `json:"replay_execution_id"`
+
+	// ReplayOf The dead letter whose replay left this one.
+	ReplayOf *string `json:"replay_of"`
 
 	// Resolution replayed, ignored, handled_by_script or handler_failed; null: unresolved.
 	Resolution *string    `json:"resolution"`
@@ -208,6 +213,33 @@ type DeadLetter struct {
 // DeadLetterCount defines model for DeadLetterCount.
 type DeadLetterCount struct {
 	Unresolved int64 `json:"unresolved"`
+}
+
+// DeadLetterGroup The dead letters of one cause.
+type DeadLetterGroup struct {
+	Count int64 `json:"count"`
+
+	// Error Of the sample.
+	Error struct {
+		Message string `json:"message"`
+		Type    string `json:"type"`
+	} `json:"error"`
+	Fingerprint string    `json:"fingerprint"`
+	FirstSeen   time.Time `json:"first_seen"`
+	LastSeen    time.Time `json:"last_seen"`
+	Reason      string    `json:"reason"`
+
+	// Sample Id of the newest letter of the group.
+	Sample string `json:"sample"`
+	Script string `json:"script"`
+}
+
+// DeadLetterGroupList defines model for DeadLetterGroupList.
+type DeadLetterGroupList struct {
+	Items []DeadLetterGroup `json:"items"`
+
+	// More There are further groups. Narrow the filters to see them.
+	More bool `json:"more"`
 }
 
 // DeadLetterList defines model for DeadLetterList.
@@ -545,8 +577,8 @@ type Replay struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
 
-	// Version Left out: the active one.
-	Version *int `json:"version,omitempty"`
+	// Version `"active"`, as when it is left out, or a version's number.
+	Version json.RawMessage `json:"version,omitempty"`
 }
 
 // RetryPolicy defines model for RetryPolicy.
@@ -774,6 +806,24 @@ type ExecutionID = string
 // Key defines model for Key.
 type Key = string
 
+// LetterFingerprint defines model for LetterFingerprint.
+type LetterFingerprint = string
+
+// LetterReason defines model for LetterReason.
+type LetterReason = string
+
+// LetterScript defines model for LetterScript.
+type LetterScript = string
+
+// LetterSince defines model for LetterSince.
+type LetterSince = time.Time
+
+// LetterTrigger defines model for LetterTrigger.
+type LetterTrigger = string
+
+// LetterUntil defines model for LetterUntil.
+type LetterUntil = time.Time
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -839,23 +889,56 @@ type ListDeadLettersParams struct {
 	// Resolution Only this resolution: unresolved, replayed, ignored, handled_by_script or handler_failed.
 	Resolution *string `form:"resolution,omitempty" json:"resolution,omitempty"`
 
-	// Script Only this script.
-	Script *string `form:"script,omitempty" json:"script,omitempty"`
+	// Script Only letters of this script.
+	Script *LetterScript `form:"script,omitempty" json:"script,omitempty"`
 
-	// Trigger Only this trigger (id or name).
-	Trigger *string `form:"trigger,omitempty" json:"trigger,omitempty"`
+	// Trigger Only letters of this trigger (id or name).
+	Trigger *LetterTrigger `form:"trigger,omitempty" json:"trigger,omitempty"`
 
 	// Reason Only this reason.
-	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+	Reason *LetterReason `form:"reason,omitempty" json:"reason,omitempty"`
 
 	// Fingerprint Only failures of this cause.
-	Fingerprint *string `form:"fingerprint,omitempty" json:"fingerprint,omitempty"`
+	Fingerprint *LetterFingerprint `form:"fingerprint,omitempty" json:"fingerprint,omitempty"`
+
+	// Since Only letters made at this time or later.
+	Since *LetterSince `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only letters made before this time.
+	Until *LetterUntil `form:"until,omitempty" json:"until,omitempty"`
 
 	// Limit Items a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GroupDeadLettersParams defines parameters for GroupDeadLetters.
+type GroupDeadLettersParams struct {
+	// Resolution unresolved (the default), replayed, ignored, handled_by_script, handler_failed or all.
+	Resolution *string `form:"resolution,omitempty" json:"resolution,omitempty"`
+
+	// Script Only letters of this script.
+	Script *LetterScript `form:"script,omitempty" json:"script,omitempty"`
+
+	// Trigger Only letters of this trigger (id or name).
+	Trigger *LetterTrigger `form:"trigger,omitempty" json:"trigger,omitempty"`
+
+	// Reason Only this reason.
+	Reason *LetterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Fingerprint Only failures of this cause.
+	Fingerprint *LetterFingerprint `form:"fingerprint,omitempty" json:"fingerprint,omitempty"`
+
+	// Since Only letters made at this time or later.
+	Since *LetterSince `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only letters made before this time.
+	Until *LetterUntil `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListExecutionsParams defines parameters for ListExecutions.
@@ -1158,6 +1241,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/apps/{app}/dead-letters/count (the `CountDeadLetters` operationId).
 	CountDeadLetters(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GroupDeadLetters Show the dead letters by cause
+	//
+	// Letters of one cause have one fingerprint: script, reason, error class and the place in the script's source. The largest group comes first. Unresolved letters only, unless
+	// `resolution` says another, or `all`.
+	//
+	// Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
+	GroupDeadLetters(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDeadLetter Get a dead letter
 	//
@@ -1681,6 +1772,24 @@ func (c *Client) ListDeadLetters(ctx context.Context, app AppSlug, params *ListD
 // Corresponds with GET /v1/apps/{app}/dead-letters/count (the `CountDeadLetters` operationId).
 func (c *Client) CountDeadLetters(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCountDeadLettersRequest(c.Server, app)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GroupDeadLetters Show the dead letters by cause
+//
+// Letters of one cause have one fingerprint: script, reason, error class and the place in the script's source. The largest group comes first. Unresolved letters only, unless
+// `resolution` says another, or `all`.
+//
+// Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
+func (c *Client) GroupDeadLetters(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGroupDeadLettersRequest(c.Server, app, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2823,6 +2932,30 @@ func NewListDeadLettersRequest(server string, app AppSlug, params *ListDeadLette
 
 		}
 
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -2885,6 +3018,151 @@ func NewCountDeadLettersRequest(server string, app AppSlug) (*http.Request, erro
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGroupDeadLettersRequest constructs an http.Request for the GroupDeadLetters method
+func NewGroupDeadLettersRequest(server string, app AppSlug, params *GroupDeadLettersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/dead-letters/groups", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Resolution != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resolution", *params.Resolution, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Script != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "script", *params.Script, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Trigger != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "trigger", *params.Trigger, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fingerprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fingerprint", *params.Fingerprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -4642,6 +4920,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/apps/{app}/dead-letters/count (the `CountDeadLetters` operationId).
 	CountDeadLettersWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*CountDeadLettersResponse, error)
 
+	// GroupDeadLettersWithResponse Show the dead letters by cause
+	//
+	// Letters of one cause have one fingerprint: script, reason, error class and the place in the script's source. The largest group comes first. Unresolved letters only, unless
+	// `resolution` says another, or `all`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
+	GroupDeadLettersWithResponse(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*GroupDeadLettersResponse, error)
+
 	// GetDeadLetterWithResponse Get a dead letter
 	//
 	// One dead letter, with its event and error.
@@ -5652,6 +5940,75 @@ func (r CountDeadLettersResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CountDeadLettersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GroupDeadLettersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeadLetterGroupList
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GroupDeadLettersResponse) GetJSON200() *DeadLetterGroupList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GroupDeadLettersResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GroupDeadLettersResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GroupDeadLettersResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GroupDeadLettersResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GroupDeadLettersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GroupDeadLettersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GroupDeadLettersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GroupDeadLettersResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7919,6 +8276,22 @@ func (c *ClientWithResponses) CountDeadLettersWithResponse(ctx context.Context, 
 	return ParseCountDeadLettersResponse(rsp)
 }
 
+// GroupDeadLettersWithResponse Show the dead letters by cause
+//
+// Letters of one cause have one fingerprint: script, reason, error class and the place in the script's source. The largest group comes first. Unresolved letters only, unless
+// `resolution` says another, or `all`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
+func (c *ClientWithResponses) GroupDeadLettersWithResponse(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*GroupDeadLettersResponse, error) {
+	rsp, err := c.GroupDeadLetters(ctx, app, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGroupDeadLettersResponse(rsp)
+}
+
 // GetDeadLetterWithResponse Get a dead letter
 //
 // One dead letter, with its event and error.
@@ -9002,6 +9375,60 @@ func ParseCountDeadLettersResponse(rsp *http.Response) (*CountDeadLettersRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGroupDeadLettersResponse parses an HTTP response from a GroupDeadLettersWithResponse call
+func ParseGroupDeadLettersResponse(rsp *http.Response) (*GroupDeadLettersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GroupDeadLettersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeadLetterGroupList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal

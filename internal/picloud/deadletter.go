@@ -42,7 +42,8 @@ type DeadLetter struct {
 	ResolvedAt        time.Time // zero while unresolved
 	ResolvedBy        string
 	Note              string
-	ReplayExecutionID string
+	ReplayExecutionID string // of the last replay
+	ReplayOf          string // the letter whose replay left this one; "" = none
 	CreatedAt         time.Time
 }
 
@@ -87,6 +88,17 @@ type DeadLetterFilter struct {
 	Trigger     string // id or name
 	Reason      Reason
 	Fingerprint string
+	Since       time.Time // made then or later
+	Until       time.Time // made before
+}
+
+// DeadLetterGroup is the letters of one cause.
+type DeadLetterGroup struct {
+	Fingerprint string
+	Count       int64
+	FirstSeen   time.Time
+	LastSeen    time.Time
+	Sample      DeadLetter // the newest
 }
 
 // Replay says how a dead letter is replayed.
@@ -102,6 +114,8 @@ type DeadLetters interface {
 	DeadLetter(ctx context.Context, appID, id string) (DeadLetter, error)
 	// ListDeadLetters gives the letters, newest first.
 	ListDeadLetters(ctx context.Context, appID string, filter DeadLetterFilter, page Page) (List[DeadLetter], error)
+	// GroupDeadLetters gives the letters by cause, the largest group first; at most limit groups, more says that there are others.
+	GroupDeadLetters(ctx context.Context, appID string, filter DeadLetterFilter, limit int) (groups []DeadLetterGroup, more bool, err error)
 	CountUnresolved(ctx context.Context, appID string) (int64, error)
 	// ReplayDeadLetter marks the letter replayed and enqueues its firing as a new execution, in one transaction, and gives the new execution's id.
 	// Conflict "already_resolved"; NotFound "version_not_found"; Conflict "script_missing" when the script is gone.

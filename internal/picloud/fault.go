@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -13,18 +14,22 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonScriptError    Reason = "script_error"
-	ReasonTimeout        Reason = "timeout"        // wall or CPU limit
-	ReasonResourceLimit  Reason = "resource_limit" // memory, effects, host calls, or the death of the child
-	ReasonDepthExceeded  Reason = "depth_exceeded"
-	ReasonScriptMissing  Reason = "script_missing"
-	ReasonPayloadInvalid Reason = "payload_invalid" // the result is no JSON or too large
-	ReasonExpired        Reason = "expired"         // maximum_duration is over
+	ReasonScriptError      Reason = "script_error"
+	ReasonTimeout          Reason = "timeout"           // wall or CPU limit
+	ReasonResourceLimit    Reason = "resource_limit"    // memory, effects, host calls, or the death of the child
+	ReasonDepthExceeded    Reason = "depth_exceeded"    // the chain of triggers is too long
+	ReasonCycle            Reason = "cycle"             // the trigger is on its own path and may not be
+	ReasonBudgetExceeded   Reason = "budget_exceeded"   // the tree of the root event has used what it may
+	ReasonPermissionDenied Reason = "permission_denied" // the principal that it runs as may not
+	ReasonScriptMissing    Reason = "script_missing"
+	ReasonPayloadInvalid   Reason = "payload_invalid" // the result is no JSON or too large
+	ReasonExpired          Reason = "expired"         // maximum_duration is over
 )
 
 // Reasons are all of them.
 var Reasons = []Reason{
-	ReasonScriptError, ReasonTimeout, ReasonResourceLimit, ReasonDepthExceeded, ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired,
+	ReasonScriptError, ReasonTimeout, ReasonResourceLimit, ReasonDepthExceeded, ReasonCycle, ReasonBudgetExceeded, ReasonPermissionDenied,
+	ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired,
 }
 
 // ScriptError is a fault of the script, not of the platform: what the user's code threw, or the limit that it hit. Its JSON form is what
@@ -47,16 +52,30 @@ const (
 	MaxErrorStack   = 16 << 10
 )
 
-// Fingerprint groups failures of one cause: script, reason, error class and the top frame in the user's code; without a stack the message stands in
-// for the frame. Hex, 16 characters.
+// Fingerprint groups failures of one cause: script, reason, error class and the top frame in the user's code. Without a stack the message stands in
+// for the frame, with its numbers and ids taken out: they are the occasion, not the cause. Hex, 16 characters.
 func (e *ScriptError) Fingerprint(script string) string {
-	where := e.Message
-	for line := range strings.Lines(e.Stack) {
-		if frame, ok := strings.CutPrefix(strings.TrimSpace(line), "at "); ok {
-			where = frame
-			break
-		}
+	where, ok := e.topFrame()
+	if !ok {
+		where = occasion.ReplaceAllString(e.Message, "#")
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{script, string(e.Reason), e.Type, where}, "\x00")))
 	return hex.EncodeToString(sum[:8])
+}
+
+// frameLine is a frame of a stack: "at name (file:line:column)", or without the name and its parentheses.
+var frameLine = regexp.MustCompile(`^\s*at (.*:\d+:\d+\)?)$`)
+
+// occasion is a word of a message that has a digit in it: a number, an id, a time.
+var occasion = regexp.MustCompile(`[\w.:-]*\d[\w.:-]*`)
+
+// topFrame is the first frame of the stack. The stack begins with the message, whose lines may look like frames: they are none.
+func (e *ScriptError) topFrame() (string, bool) {
+	stack := strings.TrimPrefix(strings.TrimPrefix(e.Stack, e.Type), ": ")
+	for line := range strings.Lines(strings.TrimPrefix(stack, e.Message)) {
+		if m := frameLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+			return m[1], true
+		}
+	}
+	return "", false
 }

@@ -1,6 +1,7 @@
 package picloud_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -88,4 +89,35 @@ func TestFingerprintIsTheCauseNotTheOccasion(t *testing.T) {
 	assert.NotEqual(t, e.Fingerprint("a"), e.Fingerprint("b"))
 	other.Stack = "TypeError: order 43\n    at main (a.ts:4:9)"
 	assert.NotEqual(t, e.Fingerprint("a"), other.Fingerprint("a"))
+}
+
+// Whatever the payload puts into the message, the place in the source is the cause; without a place, what the message says apart from its numbers.
+func TestFingerprintGroupsByPlace(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		payload := rapid.StringN(0, 40, -1)
+		line := rapid.IntRange(1, 500)
+		thrown := func(message string, line int) picloud.ScriptError {
+			return picloud.ScriptError{
+				Reason: picloud.ReasonScriptError, Type: "Error", Message: message, Stack: fmt.Sprintf("Error: %s\n    at main (a.ts:%d:9)\n    at a.ts:9:1", message, line),
+			}
+		}
+		a, b := line.Draw(t, "line"), line.Draw(t, "other line")
+		first, second := payload.Draw(t, "payload"), payload.Draw(t, "other payload")
+		x, y := thrown("order "+first, a), thrown("order "+second+"\n    at main (a.ts:7:7)", b)
+		if same := x.Fingerprint("s") == y.Fingerprint("s"); same != (a == b) {
+			t.Fatalf("%q at %d and %q at %d: same cause is %v", x.Message, a, y.Message, b, same)
+		}
+		n, m := rapid.Uint64().Draw(t, "n"), rapid.Uint64().Draw(t, "m")
+		bare := func(format string, n uint64) string {
+			e := picloud.ScriptError{Reason: picloud.ReasonPayloadInvalid, Type: "PayloadLimitExceeded", Message: fmt.Sprintf(format, n)}
+			return e.Fingerprint("s")
+		}
+		if bare("the result has %d bytes", n) != bare("the result has %d bytes", m) {
+			t.Fatal("a number is no cause")
+		}
+		if bare("the result has %d bytes", n) == bare("the event has %d bytes", n) {
+			t.Fatal("words are")
+		}
+	})
 }

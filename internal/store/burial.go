@@ -41,6 +41,7 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 			TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), Reason: string(failure.Reason),
 			Error: params.Error, Event: column, Attempts: params.Attempts, Depth: params.Depth, RootID: f.RootID,
 			ParentID: optional(f.ParentID), Fingerprint: failure.Fingerprint(f.Script), Principal: f.Principal,
+			ReplayOf: optional(f.ReplayOf),
 		})
 		if isMissing(err) { // the app is gone
 			return nil
@@ -50,7 +51,8 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		}
 		fired, err = fireHandlers(ctx, q, f, picloud.DeadLetter{
 			ID: row.ID, ExecutionID: f.ExecutionID, Script: f.Script, Version: f.Version, Trigger: f.Trigger, Kind: f.Kind, Reason: failure.Reason, Error: failure,
-			Event: event, Attempts: attempts, Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script), CreatedAt: row.CreatedAt.UTC(),
+			Event: event, Attempts: attempts, Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script),
+			ReplayOf: f.ReplayOf, CreatedAt: row.CreatedAt.UTC(),
 		})
 		fired = fired || woken
 		return err

@@ -31,14 +31,11 @@ func (s *Store) ListDeadLetters(ctx context.Context, appID string, filter piclou
 	if err := checkCursor(page.Cursor); err != nil {
 		return none, err
 	}
-	params := sqlc.DeadLetterListParams{
-		AppID: appID, Before: optional(page.Cursor), Script: filter.Script, Trigger: filter.Trigger, Reason: string(filter.Reason),
-		Fingerprint: filter.Fingerprint, Max: size(page),
-	}
-	if r := filter.Resolution; r != nil {
-		params.Unresolved, params.Resolution = *r == picloud.Unresolved, string(*r)
-	}
-	rows, err := s.queries.DeadLetterList(ctx, params)
+	unresolved, resolution := resolutionOf(filter)
+	rows, err := s.queries.DeadLetterList(ctx, sqlc.DeadLetterListParams{
+		AppID: appID, Before: optional(page.Cursor), Unresolved: unresolved, Resolution: resolution, Script: filter.Script, Trigger: filter.Trigger,
+		Reason: string(filter.Reason), Fingerprint: filter.Fingerprint, Since: since(filter.Since), Until: since(filter.Until), Max: size(page),
+	})
 	if err != nil {
 		return none, fmt.Errorf("list dead letters: %w", err)
 	}
@@ -49,6 +46,38 @@ func (s *Store) ListDeadLetters(ctx context.Context, appID string, filter piclou
 		}
 	}
 	return cut(items, bounded(page), func(d picloud.DeadLetter) string { return d.ID }), nil
+}
+
+// resolutionOf gives a filter's resolution as the queries take it: "" is any.
+func resolutionOf(filter picloud.DeadLetterFilter) (unresolved bool, resolution string) {
+	if filter.Resolution == nil {
+		return false, ""
+	}
+	return *filter.Resolution == picloud.Unresolved, string(*filter.Resolution)
+}
+
+// GroupDeadLetters implements picloud.DeadLetters.
+func (s *Store) GroupDeadLetters(ctx context.Context, appID string, filter picloud.DeadLetterFilter, limit int) ([]picloud.DeadLetterGroup, bool, error) {
+	unresolved, resolution := resolutionOf(filter)
+	page := picloud.Page{Limit: limit}
+	rows, err := s.queries.DeadLetterGroups(ctx, sqlc.DeadLetterGroupsParams{
+		AppID: appID, Unresolved: unresolved, Resolution: resolution, Script: filter.Script, Trigger: filter.Trigger,
+		Reason: string(filter.Reason), Fingerprint: filter.Fingerprint, Since: since(filter.Since), Until: since(filter.Until), Max: size(page),
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("group dead letters: %w", err)
+	}
+	more := len(rows) > bounded(page)
+	groups := make([]picloud.DeadLetterGroup, min(len(rows), bounded(page)))
+	for i := range groups {
+		r := rows[i]
+		sample, err := toDeadLetter(r.DeadLetter)
+		if err != nil {
+			return nil, false, err
+		}
+		groups[i] = picloud.DeadLetterGroup{Fingerprint: sample.Fingerprint, Count: r.Letters, FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), Sample: sample}
+	}
+	return groups, more, nil
 }
 
 // CountUnresolved implements picloud.DeadLetters.
@@ -179,6 +208,7 @@ func toDeadLetter(r sqlc.DeadLetter) (picloud.DeadLetter, error) {
 		ID: r.ID, AppID: r.AppID, ExecutionID: r.ExecutionID, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version), TriggerID: value(r.TriggerID), Trigger: r.Trigger,
 		Kind: picloud.Kind(r.Kind), Reason: picloud.Reason(r.Reason), Error: failure, Event: event, Attempts: int(r.Attempts), Depth: int(r.Depth),
 		RootID: r.RootID, Fingerprint: r.Fingerprint, Principal: r.Principal, Resolution: picloud.Resolution(value(r.Resolution)),
-		ResolvedAt: value(r.ResolvedAt), ResolvedBy: value(r.ResolvedBy), Note: value(r.Note), ReplayExecutionID: value(r.ReplayExecutionID), CreatedAt: r.CreatedAt.UTC(),
+		ResolvedAt: value(r.ResolvedAt), ResolvedBy: value(r.ResolvedBy), Note: value(r.Note), ReplayExecutionID: value(r.ReplayExecutionID),
+		ReplayOf: value(r.ReplayOf), CreatedAt: r.CreatedAt.UTC(),
 	}, nil
 }

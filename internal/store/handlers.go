@@ -29,6 +29,7 @@ type letterData struct {
 	ResolvedBy        *string       `json:"resolved_by"`
 	Note              *string       `json:"note"`
 	ReplayExecutionID *string       `json:"replay_execution_id"`
+	ReplayOf          *string       `json:"replay_of"`
 	CreatedAt         time.Time     `json:"created_at"`
 }
 
@@ -55,7 +56,7 @@ func fireHandlers(ctx context.Context, q *sqlc.Queries, f picloud.Firing, letter
 	data, err := json.Marshal(letterData{
 		ID: letter.ID, ExecutionID: letter.ExecutionID, Script: letter.Script, Version: letter.Version, Trigger: optional(letter.Trigger), Kind: string(letter.Kind),
 		Reason: string(letter.Reason), Error: letterError{letter.Error.Type, letter.Error.Message, letter.Error.Stack}, Event: letter.Event, Attempts: letter.Attempts,
-		Depth: letter.Depth, Fingerprint: letter.Fingerprint, CreatedAt: letter.CreatedAt,
+		Depth: letter.Depth, Fingerprint: letter.Fingerprint, ReplayOf: optional(letter.ReplayOf), CreatedAt: letter.CreatedAt,
 	})
 	if err != nil {
 		return false, fmt.Errorf("encode dead letter: %w", err)

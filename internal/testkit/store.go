@@ -16,11 +16,16 @@ import (
 // Store gives a store on a migrated database of its own, with the instance's defaults; change overrides them.
 func Store(t testing.TB, change ...func(*store.Options)) *store.Store {
 	t.Helper()
-	url := DatabaseFromTemplate(t, "picloud", func(ctx context.Context, url string) error {
+	return StoreAt(t, Database(t), change...)
+}
+
+// Database gives the URL of a migrated database of its own.
+func Database(t testing.TB) string {
+	t.Helper()
+	return DatabaseFromTemplate(t, "picloud", func(ctx context.Context, url string) error {
 		_, err := schema.Migrate(ctx, url)
 		return err
 	})
-	return StoreAt(t, url, change...)
 }
 
 // StoreAt gives a store on the migrated database at url, as a second process would have it.

@@ -1,9 +1,9 @@
 -- name: DeadLetterInsert :one
 -- Nothing is inserted when the app is gone.
 INSERT INTO dead_letters (id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth,
-                          root_id, parent_id, fingerprint, principal)
+                          root_id, parent_id, fingerprint, principal, replay_of)
 SELECT uuid_v7(), a.id, @execution_id, @script_id, @script, @version, @trigger_id, @trigger, @kind, @reason, @error, @event, @attempts, @depth,
-       @root_id, @parent_id, @fingerprint, @principal
+       @root_id, @parent_id, @fingerprint, @principal, @replay_of
 FROM apps a WHERE a.id = @app_id
 ON CONFLICT (execution_id) DO NOTHING
 RETURNING id, created_at;
@@ -27,7 +27,29 @@ WHERE app_id = @app_id
   AND (@trigger::text = '' OR trigger = @trigger OR trigger_id::text = @trigger)
   AND (@reason::text = '' OR reason = @reason)
   AND (@fingerprint::text = '' OR fingerprint = @fingerprint)
+  AND (sqlc.narg(since)::timestamptz IS NULL OR id >= uuid_v7_floor(sqlc.narg(since)::timestamptz))
+  AND (sqlc.narg(until)::timestamptz IS NULL OR id < uuid_v7_floor(sqlc.narg(until)::timestamptz))
 ORDER BY id DESC LIMIT @max;
+
+-- name: DeadLetterGroups :many
+-- The letters are counted in the index dead_letters_causes alone; one of each group is read whole.
+WITH cause AS (
+    SELECT l.fingerprint, count(*) AS letters, min(l.created_at) AS first_seen, max(l.created_at) AS last_seen, max(l.id::text) AS sample
+    FROM dead_letters l
+    WHERE l.app_id = @app_id
+      AND (NOT @unresolved::boolean OR l.resolution IS NULL)
+      AND (@resolution::text = '' OR l.resolution = @resolution)
+      AND (@script::text = '' OR l.script = @script)
+      AND (@trigger::text = '' OR l.trigger = @trigger OR l.trigger_id::text = @trigger)
+      AND (@reason::text = '' OR l.reason = @reason)
+      AND (@fingerprint::text = '' OR l.fingerprint = @fingerprint)
+      AND (sqlc.narg(since)::timestamptz IS NULL OR l.id >= uuid_v7_floor(sqlc.narg(since)::timestamptz))
+      AND (sqlc.narg(until)::timestamptz IS NULL OR l.id < uuid_v7_floor(sqlc.narg(until)::timestamptz))
+    GROUP BY l.fingerprint ORDER BY count(*) DESC, l.fingerprint LIMIT @max
+)
+SELECT c.letters, c.first_seen::timestamptz AS first_seen, c.last_seen::timestamptz AS last_seen, sqlc.embed(d)
+FROM cause c JOIN dead_letters d ON d.id = c.sample::uuid
+ORDER BY c.letters DESC, c.fingerprint;
 
 -- name: DeadLetterCountUnresolved :one
 SELECT count(*) FROM dead_letters WHERE app_id = @app_id AND resolution IS NULL;

@@ -106,7 +106,7 @@ func (q *Queries) DeadLetterFireHandlers(ctx context.Context, arg DeadLetterFire
 }
 
 const DeadLetterGet = `-- name: DeadLetterGet :one
-SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed FROM dead_letters WHERE app_id = $1 AND id = $2
+SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed, replay_of FROM dead_letters WHERE app_id = $1 AND id = $2
 `
 
 func (q *Queries) DeadLetterGet(ctx context.Context, appID string, iD string) (DeadLetter, error) {
@@ -139,8 +139,112 @@ func (q *Queries) DeadLetterGet(ctx context.Context, appID string, iD string) (D
 		&i.CreatedAt,
 		&i.Handlers,
 		&i.HandlersFailed,
+		&i.ReplayOf,
 	)
 	return i, err
+}
+
+const DeadLetterGroups = `-- name: DeadLetterGroups :many
+WITH cause AS (
+    SELECT l.fingerprint, count(*) AS letters, min(l.created_at) AS first_seen, max(l.created_at) AS last_seen, max(l.id::text) AS sample
+    FROM dead_letters l
+    WHERE l.app_id = $1
+      AND (NOT $2::boolean OR l.resolution IS NULL)
+      AND ($3::text = '' OR l.resolution = $3)
+      AND ($4::text = '' OR l.script = $4)
+      AND ($5::text = '' OR l.trigger = $5 OR l.trigger_id::text = $5)
+      AND ($6::text = '' OR l.reason = $6)
+      AND ($7::text = '' OR l.fingerprint = $7)
+      AND ($8::timestamptz IS NULL OR l.id >= uuid_v7_floor($8::timestamptz))
+      AND ($9::timestamptz IS NULL OR l.id < uuid_v7_floor($9::timestamptz))
+    GROUP BY l.fingerprint ORDER BY count(*) DESC, l.fingerprint LIMIT $10
+)
+SELECT c.letters, c.first_seen::timestamptz AS first_seen, c.last_seen::timestamptz AS last_seen, d.id, d.app_id, d.execution_id, d.script_id, d.script, d.version, d.trigger_id, d.trigger, d.kind, d.reason, d.error, d.event, d.attempts, d.depth, d.root_id, d.parent_id, d.fingerprint, d.principal, d.resolution, d.resolved_at, d.resolved_by, d.note, d.replay_execution_id, d.created_at, d.handlers, d.handlers_failed, d.replay_of
+FROM cause c JOIN dead_letters d ON d.id = c.sample::uuid
+ORDER BY c.letters DESC, c.fingerprint
+`
+
+type DeadLetterGroupsParams struct {
+	AppID       string
+	Unresolved  bool
+	Resolution  string
+	Script      string
+	Trigger     string
+	Reason      string
+	Fingerprint string
+	Since       *time.Time
+	Until       *time.Time
+	Max         int32
+}
+
+type DeadLetterGroupsRow struct {
+	Letters    int64
+	FirstSeen  time.Time
+	LastSeen   time.Time
+	DeadLetter DeadLetter
+}
+
+// The letters are counted in the index dead_letters_causes alone; one of each group is read whole.
+func (q *Queries) DeadLetterGroups(ctx context.Context, arg DeadLetterGroupsParams) ([]DeadLetterGroupsRow, error) {
+	rows, err := q.db.Query(ctx, DeadLetterGroups,
+		arg.AppID,
+		arg.Unresolved,
+		arg.Resolution,
+		arg.Script,
+		arg.Trigger,
+		arg.Reason,
+		arg.Fingerprint,
+		arg.Since,
+		arg.Until,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DeadLetterGroupsRow{}
+	for rows.Next() {
+		var i DeadLetterGroupsRow
+		if err := rows.Scan(
+			&i.Letters,
+			&i.FirstSeen,
+			&i.LastSeen,
+			&i.DeadLetter.ID,
+			&i.DeadLetter.AppID,
+			&i.DeadLetter.ExecutionID,
+			&i.DeadLetter.ScriptID,
+			&i.DeadLetter.Script,
+			&i.DeadLetter.Version,
+			&i.DeadLetter.TriggerID,
+			&i.DeadLetter.Trigger,
+			&i.DeadLetter.Kind,
+			&i.DeadLetter.Reason,
+			&i.DeadLetter.Error,
+			&i.DeadLetter.Event,
+			&i.DeadLetter.Attempts,
+			&i.DeadLetter.Depth,
+			&i.DeadLetter.RootID,
+			&i.DeadLetter.ParentID,
+			&i.DeadLetter.Fingerprint,
+			&i.DeadLetter.Principal,
+			&i.DeadLetter.Resolution,
+			&i.DeadLetter.ResolvedAt,
+			&i.DeadLetter.ResolvedBy,
+			&i.DeadLetter.Note,
+			&i.DeadLetter.ReplayExecutionID,
+			&i.DeadLetter.CreatedAt,
+			&i.DeadLetter.Handlers,
+			&i.DeadLetter.HandlersFailed,
+			&i.DeadLetter.ReplayOf,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const DeadLetterHandled = `-- name: DeadLetterHandled :exec
@@ -171,10 +275,10 @@ func (q *Queries) DeadLetterHandlerFailed(ctx context.Context, resolvedBy *strin
 
 const DeadLetterInsert = `-- name: DeadLetterInsert :one
 INSERT INTO dead_letters (id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth,
-                          root_id, parent_id, fingerprint, principal)
+                          root_id, parent_id, fingerprint, principal, replay_of)
 SELECT uuid_v7(), a.id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-       $13, $14, $15, $16
-FROM apps a WHERE a.id = $17
+       $13, $14, $15, $16, $17
+FROM apps a WHERE a.id = $18
 ON CONFLICT (execution_id) DO NOTHING
 RETURNING id, created_at
 `
@@ -196,6 +300,7 @@ type DeadLetterInsertParams struct {
 	ParentID    *string
 	Fingerprint string
 	Principal   string
+	ReplayOf    *string
 	AppID       string
 }
 
@@ -223,6 +328,7 @@ func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertPara
 		arg.ParentID,
 		arg.Fingerprint,
 		arg.Principal,
+		arg.ReplayOf,
 		arg.AppID,
 	)
 	var i DeadLetterInsertRow
@@ -231,7 +337,7 @@ func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertPara
 }
 
 const DeadLetterList = `-- name: DeadLetterList :many
-SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed FROM dead_letters
+SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed, replay_of FROM dead_letters
 WHERE app_id = $1
   AND ($2::uuid IS NULL OR id < $2::uuid)
   AND (NOT $3::boolean OR resolution IS NULL)
@@ -240,7 +346,9 @@ WHERE app_id = $1
   AND ($6::text = '' OR trigger = $6 OR trigger_id::text = $6)
   AND ($7::text = '' OR reason = $7)
   AND ($8::text = '' OR fingerprint = $8)
-ORDER BY id DESC LIMIT $9
+  AND ($9::timestamptz IS NULL OR id >= uuid_v7_floor($9::timestamptz))
+  AND ($10::timestamptz IS NULL OR id < uuid_v7_floor($10::timestamptz))
+ORDER BY id DESC LIMIT $11
 `
 
 type DeadLetterListParams struct {
@@ -252,6 +360,8 @@ type DeadLetterListParams struct {
 	Trigger     string
 	Reason      string
 	Fingerprint string
+	Since       *time.Time
+	Until       *time.Time
 	Max         int32
 }
 
@@ -265,6 +375,8 @@ func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) 
 		arg.Trigger,
 		arg.Reason,
 		arg.Fingerprint,
+		arg.Since,
+		arg.Until,
 		arg.Max,
 	)
 	if err != nil {
@@ -301,6 +413,7 @@ func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) 
 			&i.CreatedAt,
 			&i.Handlers,
 			&i.HandlersFailed,
+			&i.ReplayOf,
 		); err != nil {
 			return nil, err
 		}
@@ -313,7 +426,7 @@ func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) 
 }
 
 const DeadLetterLock = `-- name: DeadLetterLock :one
-SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
+SELECT id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed, replay_of FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
 `
 
 func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (DeadLetter, error) {
@@ -346,6 +459,7 @@ func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (
 		&i.CreatedAt,
 		&i.Handlers,
 		&i.HandlersFailed,
+		&i.ReplayOf,
 	)
 	return i, err
 }
@@ -353,7 +467,7 @@ func (q *Queries) DeadLetterLock(ctx context.Context, appID string, iD string) (
 const DeadLetterResolve = `-- name: DeadLetterResolve :one
 UPDATE dead_letters SET resolution = $1, resolved_at = now(), resolved_by = $2, note = $3, replay_execution_id = $4
 WHERE id = $5
-RETURNING id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed
+RETURNING id, app_id, execution_id, script_id, script, version, trigger_id, trigger, kind, reason, error, event, attempts, depth, root_id, parent_id, fingerprint, principal, resolution, resolved_at, resolved_by, note, replay_execution_id, created_at, handlers, handlers_failed, replay_of
 `
 
 type DeadLetterResolveParams struct {
@@ -400,6 +514,7 @@ func (q *Queries) DeadLetterResolve(ctx context.Context, arg DeadLetterResolvePa
 		&i.CreatedAt,
 		&i.Handlers,
 		&i.HandlersFailed,
+		&i.ReplayOf,
 	)
 	return i, err
 }

@@ -63,6 +63,7 @@ type DeadLetter struct {
 	CreatedAt         time.Time
 	Handlers          int32
 	HandlersFailed    int32
+	ReplayOf          *string
 }
 
 type DeadLetterTriggerDetail struct {
