@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -81,6 +82,24 @@ func (s *server) PatchApp(ctx context.Context, request PatchAppRequestObject) (P
 	return PatchApp200JSONResponse(toApp(app)), nil
 }
 
+// PauseApp implements StrictServerInterface.
+func (s *server) PauseApp(ctx context.Context, request PauseAppRequestObject) (PauseAppResponseObject, error) {
+	if _, err := s.app(ctx, request.App); err != nil {
+		return nil, err
+	}
+	app, err := s.Apps.PauseApp(ctx, request.App, auth.PrincipalFrom(ctx).Name)
+	return PauseApp200JSONResponse(toApp(app)), err
+}
+
+// ResumeApp implements StrictServerInterface.
+func (s *server) ResumeApp(ctx context.Context, request ResumeAppRequestObject) (ResumeAppResponseObject, error) {
+	if _, err := s.app(ctx, request.App); err != nil {
+		return nil, err
+	}
+	app, err := s.Apps.ResumeApp(ctx, request.App)
+	return ResumeApp200JSONResponse(toApp(app)), err
+}
+
 // DeleteApp implements StrictServerInterface.
 func (s *server) DeleteApp(ctx context.Context, request DeleteAppRequestObject) (DeleteAppResponseObject, error) {
 	if _, err := s.app(ctx, request.App); err != nil {
@@ -93,5 +112,11 @@ func (s *server) DeleteApp(ctx context.Context, request DeleteAppRequestObject) 
 }
 
 func toApp(a picloud.App) App {
-	return App{ID: a.ID, Slug: a.Slug, Name: a.Name, FetchAllow: append([]string{}, a.FetchAllow...), CreatedAt: a.CreatedAt.UTC()}
+	app := App{
+		ID: a.ID, Slug: a.Slug, Name: a.Name, FetchAllow: append([]string{}, a.FetchAllow...), Paused: a.Paused(), PausedBy: a.PausedBy, CreatedAt: a.CreatedAt.UTC(),
+	}
+	if a.PausedAt != nil {
+		app.PausedAt = instant(*a.PausedAt)
+	}
+	return app
 }

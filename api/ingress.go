@@ -63,6 +63,9 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
+	if err := endpoint.App.CheckStarts(); err != nil {
+		return call{}, err
+	}
 	path, err := cleanPath(c.Param("path"))
 	if err != nil {
 		return call{}, err

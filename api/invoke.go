@@ -27,6 +27,9 @@ func (s *server) InvokeScript(ctx context.Context, request InvokeScriptRequestOb
 	if deref(request.Body.DryRun) {
 		return s.dryRun(ctx, endpoint, f, event)
 	}
+	if err := endpoint.App.CheckStarts(); err != nil {
+		return nil, err
+	}
 	f.Kind, f.What = picloud.KindInvoke, "invoke "+endpoint.Script+" v"+strconv.Itoa(endpoint.Version)
 
 	_, err = s.runSync(ctx, f, event, endpoint.Limits.Wall+runGrace)

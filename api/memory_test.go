@@ -124,6 +124,22 @@ func (m *memory) SetFetchAllow(_ context.Context, slug string, entries []string)
 	return a, nil
 }
 
+func (m *memory) PauseApp(_ context.Context, slug, principal string) (picloud.App, error) {
+	defer m.write()()
+	a, at := m.app[slug], day
+	a.PausedAt, a.PausedBy = &at, &principal
+	m.app[slug] = a
+	return a, nil
+}
+
+func (m *memory) ResumeApp(_ context.Context, slug string) (picloud.App, error) {
+	defer m.write()()
+	a := m.app[slug]
+	a.PausedAt, a.PausedBy = nil, nil
+	m.app[slug] = a
+	return a, nil
+}
+
 func (m *memory) DeleteApp(_ context.Context, slug string) error {
 	defer m.write()()
 	delete(m.app, slug)

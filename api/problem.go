@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -58,7 +59,7 @@ func (s *server) fail(c *gin.Context, err error) {
 	}
 	if e.Kind == picloud.Unavailable {
 		s.log(c).WithError(err).WithField("route", c.FullPath()).Warn("request refused")
-		c.Header("Retry-After", "1")
+		c.Header("Retry-After", strconv.Itoa(max(1, int(e.RetryAfter.Seconds()))))
 	}
 	s.write(c, statusOf[e.Kind], problem{Code: e.Code, Detail: e.Message, Errors: e.Fields})
 }

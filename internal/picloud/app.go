@@ -14,7 +14,26 @@ type App struct {
 	CreatedAt time.Time
 	// FetchAllow is where its scripts may fetch from, see ParseFetchRules; empty = every public host.
 	FetchAllow []string
+	// PausedAt and PausedBy say since when, and by whom, nothing of the app is started; nil while it runs.
+	PausedAt *time.Time
+	PausedBy *string
 }
+
+// Paused says whether nothing of the app may be started.
+func (a App) Paused() bool { return a.PausedAt != nil }
+
+// CheckStarts says whether something of the app may be started now: Unavailable "app_paused".
+func (a App) CheckStarts() error {
+	if !a.Paused() {
+		return nil
+	}
+	e := Errorf(Unavailable, "app_paused", "the app %s is paused since %s: nothing of it is started until it is resumed", a.Slug, a.PausedAt.UTC().Format(time.RFC3339))
+	e.RetryAfter = pausedRetryAfter
+	return e
+}
+
+// pausedRetryAfter is when a caller may look at a paused app again: people resume it, and they are not quick.
+const pausedRetryAfter = 30 * time.Second
 
 // Apps keeps the apps.
 type Apps interface {
@@ -26,6 +45,11 @@ type Apps interface {
 	ListApps(ctx context.Context, page Page) (List[App], error)
 	// SetFetchAllow replaces the allow-list of an app's fetches. NotFound "app_not_found".
 	SetFetchAllow(ctx context.Context, slug string, entries []string) (App, error)
+	// PauseApp stops the dispatch of the app's firings and all new starts, durably; what has begun goes on, with its further attempts. An app that is paused stays as it is.
+	// NotFound "app_not_found".
+	PauseApp(ctx context.Context, slug, principal string) (App, error)
+	// ResumeApp ends the pause: what waits is due. One that is not paused stays as it is. NotFound "app_not_found".
+	ResumeApp(ctx context.Context, slug string) (App, error)
 	// DeleteApp removes the app and all that it owns. NotFound "app_not_found".
 	DeleteApp(ctx context.Context, slug string) error
 }

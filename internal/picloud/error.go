@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // ErrorKind sorts errors by what the caller can do about them. The REST layer maps each kind to one HTTP status.
@@ -39,6 +40,8 @@ type Error struct {
 	Message string
 	Fields  []FieldError
 	Cause   error
+	// RetryAfter is when to try again, for Unavailable; 0 = soon.
+	RetryAfter time.Duration
 }
 
 // Error gives the message, followed by the field errors, if any.

@@ -56,6 +56,37 @@ func (s *Store) SetFetchAllow(ctx context.Context, slug string, entries []string
 	return picloud.App(row), nil
 }
 
+// PauseApp implements picloud.Apps.
+func (s *Store) PauseApp(ctx context.Context, slug, principal string) (picloud.App, error) {
+	row, err := s.queries.AppPause(ctx, optional(principal), slug)
+	if isMissing(err) {
+		return picloud.App{}, picloud.NotFoundError("app", slug)
+	}
+	if err != nil {
+		return picloud.App{}, fmt.Errorf("pause app: %w", err)
+	}
+	return picloud.App(row), nil
+}
+
+// ResumeApp implements picloud.Apps. What a claim is parking at this moment holds the app's row: it is seen by the second statement.
+func (s *Store) ResumeApp(ctx context.Context, slug string) (picloud.App, error) {
+	var row sqlc.App
+	err := s.inTx(ctx, func(q *sqlc.Queries) (err error) {
+		if row, err = q.AppResume(ctx, slug); err != nil {
+			return err
+		}
+		return q.OutboxUnpark(ctx, row.ID)
+	})
+	if isMissing(err) {
+		return picloud.App{}, picloud.NotFoundError("app", slug)
+	}
+	if err != nil {
+		return picloud.App{}, fmt.Errorf("resume app: %w", err)
+	}
+	s.notifier.notify()
+	return picloud.App(row), nil
+}
+
 // DeleteApp implements picloud.Apps.
 func (s *Store) DeleteApp(ctx context.Context, slug string) error {
 	n, err := s.queries.AppDelete(ctx, slug)

@@ -48,12 +48,16 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane s
 	return nil
 }
 
+// parkedAtATime bounds what one claim parks of paused apps: few claims take even a long backlog out of the way.
+const parkedAtATime = 5000
+
 // ClaimDue implements picloud.Dispatching: one round trip where nothing waits in the lanes of queues.
 func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
 	count := int32(min(limit, 10_000))
 	var rows []sqlc.OutboxClaimDueRow
 	var lanes bool
 	batch := &pgx.Batch{}
+	batch.Queue(sqlc.OutboxPark, int32(parkedAtATime))
 	batch.Queue(sqlc.OutboxClaimDue, count, lease.Milliseconds()).Query(func(r pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(r, pgx.RowToStructByPos[sqlc.OutboxClaimDueRow])
 		return err

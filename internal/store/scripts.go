@@ -183,7 +183,7 @@ func (s *Store) Endpoint(ctx context.Context, appSlug, script string) (picloud.E
 		return picloud.Endpoint{}, err
 	}
 	e := picloud.Endpoint{
-		App:      picloud.App{ID: row.AppID, Slug: row.Slug, Name: row.AppName, CreatedAt: row.AppCreatedAt, FetchAllow: row.FetchAllow},
+		App:      picloud.App{ID: row.AppID, Slug: row.Slug, Name: row.AppName, CreatedAt: row.AppCreatedAt, FetchAllow: row.FetchAllow, PausedAt: row.PausedAt},
 		ScriptID: *row.ScriptID, Script: script, Version: int(value(row.ActiveVersion)), Limits: limits,
 	}
 	if row.HasHTTPTriggers {

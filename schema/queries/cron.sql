@@ -13,4 +13,4 @@ JOIN cron_trigger_details c ON c.trigger_id = t.id
 JOIN apps a ON a.id = t.app_id
 JOIN scripts s ON s.id = t.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version
-WHERE t.id = @id AND t.enabled;
+WHERE t.id = @id AND t.enabled AND a.paused_at IS NULL;

@@ -3,10 +3,25 @@ INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, 
 SELECT @execution_id, @app_id, @script_id, @version, @trigger_id, @kind, @event_id, @what, @root_id, @parent_id, @depth, @replay_of, @principal,
        (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.trigger_id = sqlc.narg(lane)::uuid);
 
+-- name: OutboxPark :exec
+-- Takes what is due of paused apps out of the way of the claims. The lock on the app keeps its resumption from missing a row that is parked at the same moment.
+WITH paused AS MATERIALIZED (
+    SELECT id FROM apps WHERE paused_at IS NOT NULL FOR SHARE
+), due AS (
+    SELECT o.execution_id FROM outbox o JOIN paused p ON p.id = o.app_id
+    WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now() LIMIT @max FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE outbox o SET parked = true FROM due WHERE o.execution_id = due.execution_id;
+
+-- name: OutboxUnpark :exec
+UPDATE outbox SET parked = false WHERE app_id = @app_id AND parked;
+
 -- name: OutboxClaimDue :many
 -- What waits for no lane.
 WITH due AS (
-    SELECT execution_id FROM outbox WHERE lane IS NULL AND due_at <= now() ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
+    SELECT execution_id FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
+      AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
@@ -38,7 +53,8 @@ WITH turn AS (
     INSERT INTO queue_slots (execution_id, trigger_id, app_id) SELECT execution_id, lane, app_id FROM turn
 ), again AS (
     SELECT o.execution_id FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id
-    WHERE o.lane IS NOT NULL AND o.due_at <= now() LIMIT @max::int FOR UPDATE OF o SKIP LOCKED
+    WHERE o.lane IS NOT NULL AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    LIMIT @max::int FOR UPDATE OF o SKIP LOCKED
 ), due AS (
     SELECT execution_id FROM turn UNION SELECT execution_id FROM again
 ), claimed AS (
@@ -65,7 +81,8 @@ UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 mill
 -- name: OutboxNextDue :one
 -- A lane without a free slot does not count: giving one back wakes the dispatchers.
 SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (
-    (SELECT due_at FROM outbox WHERE lane IS NULL ORDER BY due_at LIMIT 1)
+    (SELECT o.due_at FROM outbox o WHERE o.lane IS NULL AND NOT o.parked AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+     ORDER BY o.due_at LIMIT 1)
     UNION ALL
     SELECT first.due_at FROM queue_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id ORDER BY o.due_at LIMIT 1) AS first WHERE l.free > 0
 ) AS next;

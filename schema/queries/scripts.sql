@@ -43,7 +43,7 @@ ORDER BY v.version DESC LIMIT @max;
 SELECT code, source_map, program_sha256, limits FROM script_versions WHERE script_id = @script_id AND version = @version;
 
 -- name: EndpointGet :one
-SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow,
+SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow, a.paused_at,
        s.id AS script_id, s.active_version, v.limits,
        EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers
 FROM apps a

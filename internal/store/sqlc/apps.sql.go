@@ -22,7 +22,7 @@ func (q *Queries) AppDelete(ctx context.Context, slug string) (int64, error) {
 }
 
 const AppGet = `-- name: AppGet :one
-SELECT id, slug, name, created_at, fetch_allow FROM apps WHERE slug = $1
+SELECT id, slug, name, created_at, fetch_allow, paused_at, paused_by FROM apps WHERE slug = $1
 `
 
 func (q *Queries) AppGet(ctx context.Context, slug string) (App, error) {
@@ -34,12 +34,14 @@ func (q *Queries) AppGet(ctx context.Context, slug string) (App, error) {
 		&i.Name,
 		&i.CreatedAt,
 		&i.FetchAllow,
+		&i.PausedAt,
+		&i.PausedBy,
 	)
 	return i, err
 }
 
 const AppInsert = `-- name: AppInsert :one
-INSERT INTO apps (slug, name) VALUES ($1, $2) RETURNING id, slug, name, created_at, fetch_allow
+INSERT INTO apps (slug, name) VALUES ($1, $2) RETURNING id, slug, name, created_at, fetch_allow, paused_at, paused_by
 `
 
 func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App, error) {
@@ -51,12 +53,14 @@ func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App,
 		&i.Name,
 		&i.CreatedAt,
 		&i.FetchAllow,
+		&i.PausedAt,
+		&i.PausedBy,
 	)
 	return i, err
 }
 
 const AppList = `-- name: AppList :many
-SELECT id, slug, name, created_at, fetch_allow FROM apps WHERE slug > $1::text ORDER BY slug LIMIT $2
+SELECT id, slug, name, created_at, fetch_allow, paused_at, paused_by FROM apps WHERE slug > $1::text ORDER BY slug LIMIT $2
 `
 
 func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, error) {
@@ -74,6 +78,8 @@ func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, 
 			&i.Name,
 			&i.CreatedAt,
 			&i.FetchAllow,
+			&i.PausedAt,
+			&i.PausedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -85,8 +91,47 @@ func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, 
 	return items, nil
 }
 
+const AppPause = `-- name: AppPause :one
+UPDATE apps SET paused_at = COALESCE(paused_at, now()), paused_by = COALESCE(paused_by, $1) WHERE slug = $2 RETURNING id, slug, name, created_at, fetch_allow, paused_at, paused_by
+`
+
+// A pause that is there keeps its beginning.
+func (q *Queries) AppPause(ctx context.Context, pausedBy *string, slug string) (App, error) {
+	row := q.db.QueryRow(ctx, AppPause, pausedBy, slug)
+	var i App
+	err := row.Scan(
+		&i.ID,
+		&i.Slug,
+		&i.Name,
+		&i.CreatedAt,
+		&i.FetchAllow,
+		&i.PausedAt,
+		&i.PausedBy,
+	)
+	return i, err
+}
+
+const AppResume = `-- name: AppResume :one
+UPDATE apps SET paused_at = NULL, paused_by = NULL WHERE slug = $1 RETURNING id, slug, name, created_at, fetch_allow, paused_at, paused_by
+`
+
+func (q *Queries) AppResume(ctx context.Context, slug string) (App, error) {
+	row := q.db.QueryRow(ctx, AppResume, slug)
+	var i App
+	err := row.Scan(
+		&i.ID,
+		&i.Slug,
+		&i.Name,
+		&i.CreatedAt,
+		&i.FetchAllow,
+		&i.PausedAt,
+		&i.PausedBy,
+	)
+	return i, err
+}
+
 const AppSetFetchAllow = `-- name: AppSetFetchAllow :one
-UPDATE apps SET fetch_allow = $1 WHERE slug = $2 RETURNING id, slug, name, created_at, fetch_allow
+UPDATE apps SET fetch_allow = $1 WHERE slug = $2 RETURNING id, slug, name, created_at, fetch_allow, paused_at, paused_by
 `
 
 func (q *Queries) AppSetFetchAllow(ctx context.Context, fetchAllow []string, slug string) (App, error) {
@@ -98,6 +143,8 @@ func (q *Queries) AppSetFetchAllow(ctx context.Context, fetchAllow []string, slu
 		&i.Name,
 		&i.CreatedAt,
 		&i.FetchAllow,
+		&i.PausedAt,
+		&i.PausedBy,
 	)
 	return i, err
 }

@@ -12,11 +12,13 @@ import (
 
 const OutboxClaimDue = `-- name: OutboxClaimDue :many
 WITH due AS (
-    SELECT execution_id FROM outbox WHERE lane IS NULL AND due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT execution_id FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
+      AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.parked
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
@@ -108,13 +110,14 @@ WITH turn AS (
     INSERT INTO queue_slots (execution_id, trigger_id, app_id) SELECT execution_id, lane, app_id FROM turn
 ), again AS (
     SELECT o.execution_id FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id
-    WHERE o.lane IS NOT NULL AND o.due_at <= now() LIMIT $1::int FOR UPDATE OF o SKIP LOCKED
+    WHERE o.lane IS NOT NULL AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    LIMIT $1::int FOR UPDATE OF o SKIP LOCKED
 ), due AS (
     SELECT execution_id FROM turn UNION SELECT execution_id FROM again
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.parked
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
@@ -379,7 +382,8 @@ func (q *Queries) OutboxList(ctx context.Context, arg OutboxListParams) ([]Outbo
 
 const OutboxNextDue = `-- name: OutboxNextDue :one
 SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (
-    (SELECT due_at FROM outbox WHERE lane IS NULL ORDER BY due_at LIMIT 1)
+    (SELECT o.due_at FROM outbox o WHERE o.lane IS NULL AND NOT o.parked AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+     ORDER BY o.due_at LIMIT 1)
     UNION ALL
     SELECT first.due_at FROM queue_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id ORDER BY o.due_at LIMIT 1) AS first WHERE l.free > 0
 ) AS next
@@ -398,6 +402,22 @@ func (q *Queries) OutboxNextDue(ctx context.Context) (OutboxNextDueRow, error) {
 	return i, err
 }
 
+const OutboxPark = `-- name: OutboxPark :exec
+WITH paused AS MATERIALIZED (
+    SELECT id FROM apps WHERE paused_at IS NOT NULL FOR SHARE
+), due AS (
+    SELECT o.execution_id FROM outbox o JOIN paused p ON p.id = o.app_id
+    WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now() LIMIT $1 FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE outbox o SET parked = true FROM due WHERE o.execution_id = due.execution_id
+`
+
+// Takes what is due of paused apps out of the way of the claims. The lock on the app keeps its resumption from missing a row that is parked at the same moment.
+func (q *Queries) OutboxPark(ctx context.Context, max int32) error {
+	_, err := q.db.Exec(ctx, OutboxPark, max)
+	return err
+}
+
 const OutboxRescheduleMany = `-- name: OutboxRescheduleMany :exec
 UPDATE outbox SET due_at = now() + $1::bigint * interval '1 millisecond' WHERE execution_id = ANY ($2::uuid[])
 `
@@ -410,9 +430,9 @@ func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, execu
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.parked
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.parked, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -436,6 +456,7 @@ type OutboxTakeRow struct {
 	Handles        *string
 	Lane           *string
 	Priority       int16
+	Parked         bool
 	Script         string
 	PresentVersion int32
 	Trigger        string
@@ -465,9 +486,19 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.Handles,
 		&i.Lane,
 		&i.Priority,
+		&i.Parked,
 		&i.Script,
 		&i.PresentVersion,
 		&i.Trigger,
 	)
 	return i, err
+}
+
+const OutboxUnpark = `-- name: OutboxUnpark :exec
+UPDATE outbox SET parked = false WHERE app_id = $1 AND parked
+`
+
+func (q *Queries) OutboxUnpark(ctx context.Context, appID string) error {
+	_, err := q.db.Exec(ctx, OutboxUnpark, appID)
+	return err
 }

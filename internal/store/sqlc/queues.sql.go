@@ -11,7 +11,8 @@ import (
 
 const QueueLaneDue = `-- name: QueueLaneDue :one
 SELECT (EXISTS (SELECT FROM queue_lanes l WHERE l.free > 0 AND EXISTS (SELECT FROM outbox o WHERE o.lane = l.trigger_id AND o.due_at <= now()))
-     OR EXISTS (SELECT FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND o.due_at <= now()))::boolean AS due
+     OR EXISTS (SELECT FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND o.due_at <= now()
+         AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)))::boolean AS due
 `
 
 // Whether a claim from the lanes would find something.

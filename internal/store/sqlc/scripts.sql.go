@@ -11,7 +11,7 @@ import (
 )
 
 const EndpointGet = `-- name: EndpointGet :one
-SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow,
+SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow, a.paused_at,
        s.id AS script_id, s.active_version, v.limits,
        EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers
 FROM apps a
@@ -26,6 +26,7 @@ type EndpointGetRow struct {
 	AppName         string
 	AppCreatedAt    time.Time
 	FetchAllow      []string
+	PausedAt        *time.Time
 	ScriptID        *string
 	ActiveVersion   *int32
 	Limits          []byte
@@ -41,6 +42,7 @@ func (q *Queries) EndpointGet(ctx context.Context, script string, appSlug string
 		&i.AppName,
 		&i.AppCreatedAt,
 		&i.FetchAllow,
+		&i.PausedAt,
 		&i.ScriptID,
 		&i.ActiveVersion,
 		&i.Limits,
