@@ -118,7 +118,16 @@ type App struct {
 	FetchAllow FetchAllow `json:"fetch_allow"`
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
-	Slug       string     `json:"slug"`
+
+	// Paused Whether nothing of the app is started.
+	Paused bool `json:"paused"`
+
+	// PausedAt Since when.
+	PausedAt *time.Time `json:"paused_at"`
+
+	// PausedBy The principal who paused it.
+	PausedBy *string `json:"paused_by"`
+	Slug     string  `json:"slug"`
 }
 
 // AppCreate defines model for AppCreate.
@@ -1139,9 +1148,15 @@ type ServerInterface interface {
 	// PutKV Set a value
 	// (PUT /v1/apps/{app}/kv/{collection}/{key})
 	PutKV(c *gin.Context, app AppSlug, collection Collection, key Key, params PutKVParams)
+	// PauseApp Pause an app
+	// (POST /v1/apps/{app}/pause)
+	PauseApp(c *gin.Context, app AppSlug)
 	// SendMessage Send a message to a queue
 	// (POST /v1/apps/{app}/queues/{queue}/messages)
 	SendMessage(c *gin.Context, app AppSlug, queue Queue)
+	// ResumeApp Resume a paused app
+	// (POST /v1/apps/{app}/resume)
+	ResumeApp(c *gin.Context, app AppSlug)
 	// ListScripts List the scripts of an app
 	// (GET /v1/apps/{app}/scripts)
 	ListScripts(c *gin.Context, app AppSlug, params ListScriptsParams)
@@ -2165,6 +2180,31 @@ func (siw *ServerInterfaceWrapper) PutKV(c *gin.Context) {
 	siw.Handler.PutKV(c, app, collection, key, params)
 }
 
+// PauseApp operation middleware
+func (siw *ServerInterfaceWrapper) PauseApp(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseApp(c, app)
+}
+
 // SendMessage operation middleware
 func (siw *ServerInterfaceWrapper) SendMessage(c *gin.Context) {
 
@@ -2197,6 +2237,31 @@ func (siw *ServerInterfaceWrapper) SendMessage(c *gin.Context) {
 	}
 
 	siw.Handler.SendMessage(c, app, queue)
+}
+
+// ResumeApp operation middleware
+func (siw *ServerInterfaceWrapper) ResumeApp(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeApp(c, app)
 }
 
 // ListScripts operation middleware
@@ -2792,6 +2857,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.DELETE(options.BaseURL+"/v1/apps/:app", wrapper.DeleteApp)
 	router.GET(options.BaseURL+"/v1/apps/:app", wrapper.GetApp)
 	router.PATCH(options.BaseURL+"/v1/apps/:app", wrapper.PatchApp)
+	router.POST(options.BaseURL+"/v1/apps/:app/pause", wrapper.PauseApp)
+	router.POST(options.BaseURL+"/v1/apps/:app/resume", wrapper.ResumeApp)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts", wrapper.ListScripts)
 	router.DELETE(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.DeleteScript)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.GetScript)
@@ -4838,6 +4905,76 @@ func (response PutKV500ApplicationProblemPlusJSONResponse) VisitPutKVResponse(w 
 	return err
 }
 
+type PauseAppRequestObject struct {
+	App AppSlug `json:"app"`
+}
+
+type PauseAppResponseObject interface {
+	VisitPauseAppResponse(w http.ResponseWriter) error
+}
+
+type PauseApp200JSONResponse App
+
+func (response PauseApp200JSONResponse) VisitPauseAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseApp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseApp401ApplicationProblemPlusJSONResponse) VisitPauseAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseApp404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PauseApp404ApplicationProblemPlusJSONResponse) VisitPauseAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseApp500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PauseApp500ApplicationProblemPlusJSONResponse) VisitPauseAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMessageRequestObject struct {
 	App   AppSlug `json:"app"`
 	Queue Queue   `json:"queue"`
@@ -4947,6 +5084,76 @@ type SendMessage500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SendMessage500ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeAppRequestObject struct {
+	App AppSlug `json:"app"`
+}
+
+type ResumeAppResponseObject interface {
+	VisitResumeAppResponse(w http.ResponseWriter) error
+}
+
+type ResumeApp200JSONResponse App
+
+func (response ResumeApp200JSONResponse) VisitResumeAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeApp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeApp401ApplicationProblemPlusJSONResponse) VisitResumeAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeApp404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeApp404ApplicationProblemPlusJSONResponse) VisitResumeAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeApp500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeApp500ApplicationProblemPlusJSONResponse) VisitResumeAppResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6617,9 +6824,15 @@ type StrictServerInterface interface {
 	// PutKV Set a value
 	// (PUT /v1/apps/{app}/kv/{collection}/{key})
 	PutKV(ctx context.Context, request PutKVRequestObject) (PutKVResponseObject, error)
+	// PauseApp Pause an app
+	// (POST /v1/apps/{app}/pause)
+	PauseApp(ctx context.Context, request PauseAppRequestObject) (PauseAppResponseObject, error)
 	// SendMessage Send a message to a queue
 	// (POST /v1/apps/{app}/queues/{queue}/messages)
 	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
+	// ResumeApp Resume a paused app
+	// (POST /v1/apps/{app}/resume)
+	ResumeApp(ctx context.Context, request ResumeAppRequestObject) (ResumeAppResponseObject, error)
 	// ListScripts List the scripts of an app
 	// (GET /v1/apps/{app}/scripts)
 	ListScripts(ctx context.Context, request ListScriptsRequestObject) (ListScriptsResponseObject, error)
@@ -7044,6 +7257,20 @@ func (h *strictHandler) PutKV(c *gin.Context, app AppSlug, collection Collection
 	}
 }
 
+// PauseApp reads the request, calls the operation and writes its answer.
+func (h *strictHandler) PauseApp(c *gin.Context, app AppSlug) {
+	var request PauseAppRequestObject
+	request.App = app
+	response, err := h.operations.PauseApp(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitPauseAppResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
 // SendMessage reads the request, calls the operation and writes its answer.
 func (h *strictHandler) SendMessage(c *gin.Context, app AppSlug, queue Queue) {
 	var request SendMessageRequestObject
@@ -7064,6 +7291,20 @@ func (h *strictHandler) SendMessage(c *gin.Context, app AppSlug, queue Queue) {
 		return
 	}
 	if err := response.VisitSendMessageResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ResumeApp reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ResumeApp(c *gin.Context, app AppSlug) {
+	var request ResumeAppRequestObject
+	request.App = app
+	response, err := h.operations.ResumeApp(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitResumeAppResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

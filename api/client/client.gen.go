@@ -120,7 +120,16 @@ type App struct {
 	FetchAllow FetchAllow `json:"fetch_allow"`
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
-	Slug       string     `json:"slug"`
+
+	// Paused Whether nothing of the app is started.
+	Paused bool `json:"paused"`
+
+	// PausedAt Since when.
+	PausedAt *time.Time `json:"paused_at"`
+
+	// PausedBy The principal who paused it.
+	PausedBy *string `json:"paused_by"`
+	Slug     string  `json:"slug"`
 }
 
 // AppCreate defines model for AppCreate.
@@ -1357,6 +1366,14 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/apps/{app}/kv/{collection}/{key} (the `PutKV` operationId).
 	PutKV(ctx context.Context, app AppSlug, collection Collection, key Key, params *PutKVParams, body PutKVJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PauseApp Pause an app
+	//
+	// Stops the dispatch of the app's firings and all new starts, durably and at once. What fires meanwhile waits in the outbox and is not lost; the scripts' endpoints and `invoke` answer 503
+	// `app_paused`; ticks of cron triggers are skipped. What has begun goes on, with its further attempts: `executions/cancel` ends it. Pausing a paused app changes nothing.
+	//
+	// Corresponds with POST /v1/apps/{app}/pause (the `PauseApp` operationId).
+	PauseApp(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SendMessageWithBody Send a message to a queue
 	//
 	// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
@@ -1376,6 +1393,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
 	SendMessage(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeApp Resume a paused app
+	//
+	// What has waited in the outbox is dispatched, oldest first. Resuming an app that is not paused changes nothing.
+	//
+	// Corresponds with POST /v1/apps/{app}/resume (the `ResumeApp` operationId).
+	ResumeApp(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListScripts List the scripts of an app
 	//
@@ -2037,6 +2061,24 @@ func (c *Client) PutKV(ctx context.Context, app AppSlug, collection Collection, 
 	return c.Client.Do(req)
 }
 
+// PauseApp Pause an app
+//
+// Stops the dispatch of the app's firings and all new starts, durably and at once. What fires meanwhile waits in the outbox and is not lost; the scripts' endpoints and `invoke` answer 503
+// `app_paused`; ticks of cron triggers are skipped. What has begun goes on, with its further attempts: `executions/cancel` ends it. Pausing a paused app changes nothing.
+//
+// Corresponds with POST /v1/apps/{app}/pause (the `PauseApp` operationId).
+func (c *Client) PauseApp(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseAppRequest(c.Server, app)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SendMessageWithBody Send a message to a queue
 //
 // One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
@@ -2067,6 +2109,23 @@ func (c *Client) SendMessageWithBody(ctx context.Context, app AppSlug, queue Que
 // Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
 func (c *Client) SendMessage(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendMessageRequest(c.Server, app, queue, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeApp Resume a paused app
+//
+// What has waited in the outbox is dispatched, oldest first. Resuming an app that is not paused changes nothing.
+//
+// Corresponds with POST /v1/apps/{app}/resume (the `ResumeApp` operationId).
+func (c *Client) ResumeApp(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeAppRequest(c.Server, app)
 	if err != nil {
 		return nil, err
 	}
@@ -3881,6 +3940,40 @@ func NewPutKVRequestWithBody(server string, app AppSlug, collection Collection, 
 	return req, nil
 }
 
+// NewPauseAppRequest constructs an http.Request for the PauseApp method
+func NewPauseAppRequest(server string, app AppSlug) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/pause", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSendMessageRequest calls the generic SendMessage builder with application/json body
 func NewSendMessageRequest(server string, app AppSlug, queue Queue, body SendMessageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3931,6 +4024,40 @@ func NewSendMessageRequestWithBody(server string, app AppSlug, queue Queue, cont
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewResumeAppRequest constructs an http.Request for the ResumeApp method
+func NewResumeAppRequest(server string, app AppSlug) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/resume", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5051,6 +5178,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/apps/{app}/kv/{collection}/{key} (the `PutKV` operationId).
 	PutKVWithResponse(ctx context.Context, app AppSlug, collection Collection, key Key, params *PutKVParams, body PutKVJSONRequestBody, reqEditors ...RequestEditorFn) (*PutKVResponse, error)
 
+	// PauseAppWithResponse Pause an app
+	//
+	// Stops the dispatch of the app's firings and all new starts, durably and at once. What fires meanwhile waits in the outbox and is not lost; the scripts' endpoints and `invoke` answer 503
+	// `app_paused`; ticks of cron triggers are skipped. What has begun goes on, with its further attempts: `executions/cancel` ends it. Pausing a paused app changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/pause (the `PauseApp` operationId).
+	PauseAppWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*PauseAppResponse, error)
+
 	// SendMessageWithBodyWithResponse Send a message to a queue
 	//
 	// One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
@@ -5070,6 +5207,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/queues/{queue}/messages (the `SendMessage` operationId).
 	SendMessageWithResponse(ctx context.Context, app AppSlug, queue Queue, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMessageResponse, error)
+
+	// ResumeAppWithResponse Resume a paused app
+	//
+	// What has waited in the outbox is dispatched, oldest first. Resuming an app that is not paused changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/resume (the `ResumeApp` operationId).
+	ResumeAppWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*ResumeAppResponse, error)
 
 	// ListScriptsWithResponse List the scripts of an app
 	//
@@ -6817,6 +6963,68 @@ func (r PutKVResponse) ContentType() string {
 	return ""
 }
 
+type PauseAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *App
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PauseAppResponse) GetJSON200() *App {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PauseAppResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PauseAppResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PauseAppResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PauseAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PauseAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PauseAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PauseAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SendMessageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6894,6 +7102,68 @@ func (r SendMessageResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SendMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResumeAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *App
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResumeAppResponse) GetJSON200() *App {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ResumeAppResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ResumeAppResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ResumeAppResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ResumeAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResumeAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResumeAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResumeAppResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8491,6 +8761,22 @@ func (c *ClientWithResponses) PutKVWithResponse(ctx context.Context, app AppSlug
 	return ParsePutKVResponse(rsp)
 }
 
+// PauseAppWithResponse Pause an app
+//
+// Stops the dispatch of the app's firings and all new starts, durably and at once. What fires meanwhile waits in the outbox and is not lost; the scripts' endpoints and `invoke` answer 503
+// `app_paused`; ticks of cron triggers are skipped. What has begun goes on, with its further attempts: `executions/cancel` ends it. Pausing a paused app changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/pause (the `PauseApp` operationId).
+func (c *ClientWithResponses) PauseAppWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*PauseAppResponse, error) {
+	rsp, err := c.PauseApp(ctx, app, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseAppResponse(rsp)
+}
+
 // SendMessageWithBodyWithResponse Send a message to a queue
 //
 // One event (`picloud.queue.message`, its data is what is sent), one execution for each trigger of the queue, also while that is disabled: then it waits. The answer is given after the
@@ -8521,6 +8807,21 @@ func (c *ClientWithResponses) SendMessageWithResponse(ctx context.Context, app A
 		return nil, err
 	}
 	return ParseSendMessageResponse(rsp)
+}
+
+// ResumeAppWithResponse Resume a paused app
+//
+// What has waited in the outbox is dispatched, oldest first. Resuming an app that is not paused changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/resume (the `ResumeApp` operationId).
+func (c *ClientWithResponses) ResumeAppWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*ResumeAppResponse, error) {
+	rsp, err := c.ResumeApp(ctx, app, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeAppResponse(rsp)
 }
 
 // ListScriptsWithResponse List the scripts of an app
@@ -10118,6 +10419,53 @@ func ParsePutKVResponse(rsp *http.Response) (*PutKVResponse, error) {
 	return response, nil
 }
 
+// ParsePauseAppResponse parses an HTTP response from a PauseAppWithResponse call
+func ParsePauseAppResponse(rsp *http.Response) (*PauseAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PauseAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest App
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseSendMessageResponse parses an HTTP response from a SendMessageWithResponse call
 func ParseSendMessageResponse(rsp *http.Response) (*SendMessageResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10173,6 +10521,53 @@ func ParseSendMessageResponse(rsp *http.Response) (*SendMessageResponse, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResumeAppResponse parses an HTTP response from a ResumeAppWithResponse call
+func ParseResumeAppResponse(rsp *http.Response) (*ResumeAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResumeAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest App
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal

@@ -25,6 +25,8 @@ type App struct {
 	Name       string
 	CreatedAt  time.Time
 	FetchAllow []string
+	PausedAt   *time.Time
+	PausedBy   *string
 }
 
 type CronTriggerDetail struct {
@@ -230,6 +232,7 @@ type Outbox struct {
 	Handles     *string
 	Lane        *string
 	Priority    int16
+	Parked      bool
 }
 
 type PubSubTriggerDetail struct {
