@@ -37,6 +37,7 @@ type Trigger struct {
 	Cron                  *CronConfig       // set for KindCron
 	Queue                 *QueueConfig      // set for KindQueue
 	Retry                 *RetryPolicy      // nil = the instance's defaults
+	Filter                string            // a CEL expression that an event must meet; "" = none
 	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time

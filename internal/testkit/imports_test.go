@@ -19,6 +19,7 @@ const module = "github.com/picloud/picloud/"
 // only, siblings do not know each other). A name covers the folders below it.
 var floors = [][]string{
 	{"internal/picloud"},
+	{"internal/filter"},
 	{"schema", "internal/store", "internal/sandbox", "internal/auth", "internal/mail", "internal/config", "internal/certificate", "activities", "dashboard"},
 	{"workflows"},
 	{"internal/engine", "worker", "internal/dispatch", "api"},
