@@ -32,7 +32,6 @@ import (
 	"github.com/picloud/picloud/internal/sandbox"
 	"github.com/picloud/picloud/internal/sandbox/egress"
 	"github.com/picloud/picloud/internal/store"
-	"github.com/picloud/picloud/schema"
 	"github.com/picloud/picloud/worker"
 	"github.com/picloud/picloud/workflows"
 )
@@ -100,7 +99,7 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 		eng  *engine.Engine
 	)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { data, err = i.openStore(groupCtx, databases.picloud); return err })
+	group.Go(func() (err error) { data, err = i.openStore(groupCtx, databases); return err })
 	group.Go(func() (err error) { eng, err = i.startEngine(groupCtx, databases.temporal); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -195,60 +194,6 @@ func (i *instance) loadKey() (err error) {
 	}
 	return nil
 }
-
-// databases are connection strings with passwords in them: never log them.
-type databases struct {
-	picloud  string
-	temporal string // of a database from which Temporal's own are made
-}
-
-// startPostgres starts the private PostgreSQL, unless DATABASE_URL names another.
-func (i *instance) startPostgres(ctx context.Context) (databases, error) {
-	if url := i.config.DatabaseURL; url != "" {
-		return databases{picloud: url, temporal: url}, nil
-	}
-	pg, err := pgserver.Start(ctx, pgserver.Options{DataDir: filepath.Join(i.config.DataDir, "postgres"), Log: i.log})
-	if err != nil {
-		return databases{}, fmt.Errorf("start postgres: %w", err)
-	}
-	stopping := make(chan struct{})
-	i.onStop("postgres", func(ctx context.Context) error { close(stopping); return pg.Stop(ctx) })
-	go func() {
-		select {
-		case <-pg.Exited():
-			i.fail(errors.New("postgres ended by itself: its log is in the data folder"))
-		case <-stopping:
-		}
-	}()
-	if err := pg.EnsureDatabase(ctx, "picloud"); err != nil {
-		return databases{}, err
-	}
-	return databases{picloud: pg.URL("picloud"), temporal: pg.URL("postgres")}, nil
-}
-
-// openStore migrates the database and makes the partitions of the next days.
-func (i *instance) openStore(ctx context.Context, url string) (*store.Store, error) {
-	applied, err := schema.Migrate(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	if applied > 0 {
-		i.log.WithField("migrations", applied).Info("brought the database up to date")
-	}
-	data, err := store.Open(context.WithoutCancel(ctx), url, store.Options{
-		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
-		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays,
-		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Log: i.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	i.onStop("store", func(context.Context) error { data.Close(); return nil })
-	return data, data.MaintainPartitions(ctx)
-}
-
-// databaseConnections is enough for the scripts that run at a time and for the API, and leaves most of a default PostgreSQL to Temporal.
-func databaseConnections() int { return min(16+4*runtime.GOMAXPROCS(0), 64) }
 
 // startEngine starts the in-process Temporal, unless TEMPORAL_ADDRESS names another, and sees to namespace and search attributes.
 func (i *instance) startEngine(ctx context.Context, databaseURL string) (*engine.Engine, error) {

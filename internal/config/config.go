@@ -19,6 +19,7 @@ type Config struct {
 	PublicURL       string `env:"PICLOUD_PUBLIC_URL"`                                // how users reach HTTPAddr; "" = http://<HTTPAddr>
 	AdminKey        string `env:"PICLOUD_ADMIN_KEY,unset"`                           // the first key; "" = made on the first start
 	DatabaseURL     string `env:"DATABASE_URL"`                                      // "" = a private PostgreSQL
+	MigrationURL    string `env:"PICLOUD_MIGRATION_DATABASE_URL"`                    // DATABASE_URL's database as the owner of its schema; "" = DATABASE_URL
 	TemporalAddress string `env:"TEMPORAL_ADDRESS"`                                  // "" = an in-process Temporal; else the SDK's TEMPORAL_* hold
 	LogLevel        string `env:"PICLOUD_LOG_LEVEL" envDefault:"info"`               // of logrus
 	LogFormat       string `env:"PICLOUD_LOG_FORMAT" envDefault:"text"`              // text or json
@@ -126,6 +127,9 @@ func (c Config) check() error {
 	}
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		wrong = append(wrong, errors.New("PICLOUD_TLS_CERT_FILE and PICLOUD_TLS_KEY_FILE belong together: set both or neither"))
+	}
+	if c.MigrationURL != "" && c.DatabaseURL == "" {
+		wrong = append(wrong, errors.New("PICLOUD_MIGRATION_DATABASE_URL needs DATABASE_URL: the private PostgreSQL has its own two roles"))
 	}
 	if c.AdminKey != "" && len(c.AdminKey) < 16 {
 		wrong = append(wrong, errors.New("PICLOUD_ADMIN_KEY is too short: at least 16 characters"))

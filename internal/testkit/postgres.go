@@ -47,7 +47,7 @@ var (
 
 // DatabaseURL is the connection string of a fresh, empty database on a real PostgreSQL, for this test alone; it is dropped,
 // connections and all, when the test ends. The server is the one of DATABASE_URL (whose role must be allowed to create
-// databases), else a container where a Docker engine answers, else a private cluster from the machine's own binaries.
+// databases and roles), else a container where a Docker engine answers, else a private cluster from the machine's own binaries.
 func DatabaseURL(t testing.TB) string {
 	t.Helper()
 	return sharedPostgres.get(t, startPostgres).create(t, "template0")

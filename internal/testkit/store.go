@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"io"
+	"net/url"
 	"testing"
 
 	"github.com/sirupsen/logrus"
@@ -19,17 +20,34 @@ func Store(t testing.TB, change ...func(*store.Options)) *store.Store {
 	return StoreAt(t, Database(t), change...)
 }
 
-// Database gives the URL of a migrated database of its own.
+// Database gives the URL of a migrated database of its own, as the role that owns it.
 func Database(t testing.TB) string {
 	t.Helper()
 	return DatabaseFromTemplate(t, "picloud", func(ctx context.Context, url string) error {
-		_, err := schema.Migrate(ctx, url)
-		return err
+		if _, err := schema.Migrate(ctx, url); err != nil {
+			return err
+		}
+		if err := schema.EnsureRole(ctx, url, servingRole, servingRole); err != nil {
+			return err
+		}
+		return schema.Grant(ctx, url, servingRole)
 	})
 }
 
-// StoreAt gives a store on the migrated database at url, as a second process would have it.
-func StoreAt(t testing.TB, url string, change ...func(*store.Options)) *store.Store {
+// Serving gives the URL of a Database as the role that serves: it has no right to change the schema, as in an instance.
+func Serving(t testing.TB, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	u.User = url.UserPassword(servingRole, servingRole)
+	return u.String()
+}
+
+// servingRole is the role, and its password, under which the tests' stores work on a PostgreSQL that lives as long as they do.
+const servingRole = "picloud_test_serving"
+
+// StoreAt gives a store on a Database, as a second process would have it.
+func StoreAt(t testing.TB, database string, change ...func(*store.Options)) *store.Store {
 	t.Helper()
 	options := store.Options{
 		Retry: picloud.DefaultRetryPolicy, MaxDepth: 16, ExecutionDays: 14, DeadLetterDays: 30, AbandonedExecDays: 7, Log: SilentLog(),
@@ -37,7 +55,7 @@ func StoreAt(t testing.TB, url string, change ...func(*store.Options)) *store.St
 	for _, c := range change {
 		c(&options)
 	}
-	s, err := store.Open(t.Context(), url, options)
+	s, err := store.Open(t.Context(), Serving(t, database), options)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

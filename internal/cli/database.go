@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+
+	"github.com/picloud/picloud/deployments/embedded/pgserver"
+	"github.com/picloud/picloud/internal/store"
+	"github.com/picloud/picloud/schema"
+)
+
+// servingRole is the role of the private PostgreSQL that serves. Its password is made anew at every start.
+const servingRole = "picloud_serving"
+
+// databases are connection strings with passwords in them: never log them.
+type databases struct {
+	owner    string // of PiCloud's database, as the role that owns its schema
+	picloud  string // the same database, as the role that serves
+	temporal string // of a database from which Temporal's own are made
+}
+
+// separate says whether the role that serves is not the one that owns the schema.
+func (d databases) separate() bool { return d.owner != d.picloud }
+
+// role is the name of the role that serves.
+func (d databases) role() (string, error) {
+	u, err := url.Parse(d.picloud)
+	if err != nil || u.User.Username() == "" {
+		return "", errors.New("DATABASE_URL must be a URL that names its role, postgres://role:password@host/database, where PICLOUD_MIGRATION_DATABASE_URL is set")
+	}
+	return u.User.Username(), nil
+}
+
+// startPostgres starts the private PostgreSQL, unless DATABASE_URL names another.
+func (i *instance) startPostgres(ctx context.Context) (databases, error) {
+	if serving := i.config.DatabaseURL; serving != "" {
+		owner := i.config.MigrationURL
+		if owner == "" {
+			owner = serving
+		}
+		return databases{owner: owner, picloud: serving, temporal: owner}, nil
+	}
+	pg, err := pgserver.Start(ctx, pgserver.Options{DataDir: filepath.Join(i.config.DataDir, "postgres"), Log: i.log})
+	if err != nil {
+		return databases{}, fmt.Errorf("start postgres: %w", err)
+	}
+	stopping := make(chan struct{})
+	i.onStop("postgres", func(ctx context.Context) error { close(stopping); return pg.Stop(ctx) })
+	go func() {
+		select {
+		case <-pg.Exited():
+			i.fail(errors.New("postgres ended by itself: its log is in the data folder"))
+		case <-stopping:
+		}
+	}()
+	if err := pg.EnsureDatabase(ctx, "picloud"); err != nil {
+		return databases{}, err
+	}
+	owner := pg.URL("picloud")
+	password := rand.Text()
+	if err := schema.EnsureRole(ctx, owner, servingRole, password); err != nil {
+		return databases{}, err
+	}
+	serving, err := url.Parse(owner)
+	if err != nil {
+		return databases{}, fmt.Errorf("parse url of the private postgres: %w", err)
+	}
+	serving.User = url.UserPassword(servingRole, password)
+	return databases{owner: owner, picloud: serving.String(), temporal: pg.URL("postgres")}, nil
+}
+
+// openStore migrates the database, gives the role that serves its rights, and makes the partitions of the next days.
+func (i *instance) openStore(ctx context.Context, d databases) (*store.Store, error) {
+	applied, err := schema.Migrate(ctx, d.owner)
+	if err != nil {
+		return nil, err
+	}
+	if applied > 0 {
+		i.log.WithField("migrations", applied).Info("brought the database up to date")
+	}
+	if d.separate() {
+		role, err := d.role()
+		if err != nil {
+			return nil, err
+		}
+		if err := schema.Grant(ctx, d.owner, role); err != nil {
+			return nil, err
+		}
+	}
+	data, err := store.Open(context.WithoutCancel(ctx), d.picloud, store.Options{
+		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays,
+		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Log: i.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	i.onStop("store", func(context.Context) error { data.Close(); return nil })
+	return data, data.MaintainPartitions(ctx)
+}
+
+// databaseConnections is enough for the scripts that run at a time and for the API, and leaves most of a default PostgreSQL to Temporal.
+func databaseConnections() int { return min(16+4*runtime.GOMAXPROCS(0), 64) }
