@@ -91,7 +91,7 @@ func sortedValues[T any](m map[string]T) []T {
 	return out
 }
 
-func (m *memory) CreateApp(_ context.Context, slug, name string) (picloud.App, error) {
+func (m *memory) CreateApp(_ context.Context, slug, name, _ string) (picloud.App, error) {
 	if _, ok := m.app[slug]; ok {
 		return picloud.App{}, picloud.Errorf(picloud.Conflict, "app_exists", "taken")
 	}
@@ -112,8 +112,9 @@ func (m *memory) App(_ context.Context, slug string) (picloud.App, error) {
 	return a, nil
 }
 
-func (m *memory) ListApps(_ context.Context, page picloud.Page) (picloud.List[picloud.App], error) {
-	return pageOf(sortedValues(m.app), page, func(a picloud.App) string { return a.Slug }, greater), nil
+func (m *memory) ListApps(_ context.Context, slugs []string, page picloud.Page) (picloud.List[picloud.App], error) {
+	items := slices.DeleteFunc(sortedValues(m.app), func(a picloud.App) bool { return slugs != nil && !slices.Contains(slugs, a.Slug) })
+	return pageOf(items, page, func(a picloud.App) string { return a.Slug }, greater), nil
 }
 
 func (m *memory) SetFetchAllow(_ context.Context, slug string, entries []string) (picloud.App, error) {

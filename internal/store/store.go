@@ -51,6 +51,10 @@ var (
 	_ picloud.Outbox      = (*Store)(nil)
 	_ picloud.Dispatching = (*Store)(nil)
 	_ picloud.Journal     = (*Store)(nil)
+	_ picloud.Principals  = (*Store)(nil)
+	_ picloud.APIKeys     = (*Store)(nil)
+	_ picloud.Credentials = (*Store)(nil)
+	_ picloud.AuditLog    = (*Store)(nil)
 )
 
 // Open connects to the migrated database at url (a PostgreSQL URL) and checks that it answers. Close it after use.
