@@ -19,6 +19,18 @@ type AbandonedExecution struct {
 	AbandonedAt time.Time
 }
 
+type ApiKey struct {
+	ID          string
+	PrincipalID string
+	Prefix      string
+	Digest      []byte
+	AppID       *string
+	Scopes      []string
+	CreatedAt   time.Time
+	ExpiresAt   *time.Time
+	LastUsedAt  *time.Time
+}
+
 type App struct {
 	ID         string
 	Slug       string
@@ -27,6 +39,29 @@ type App struct {
 	FetchAllow []string
 	PausedAt   *time.Time
 	PausedBy   *string
+}
+
+type AppMember struct {
+	AppID       string
+	PrincipalID string
+	Role        string
+	CreatedAt   time.Time
+}
+
+type AuditLog struct {
+	ID         string
+	At         time.Time
+	Principal  string
+	KeyID      *string
+	Action     string
+	App        string
+	TargetKind string
+	TargetID   string
+	Before     []byte
+	After      []byte
+	Ip         string
+	RequestID  string
+	Outcome    string
 }
 
 type CronTriggerDetail struct {
@@ -235,6 +270,18 @@ type Outbox struct {
 	Parked      bool
 }
 
+type Principal struct {
+	ID            string
+	Kind          string
+	Name          string
+	Email         *string
+	InstanceAdmin bool
+	Disabled      bool
+	PasswordHash  *string
+	CreatedAt     time.Time
+	DeletedAt     *time.Time
+}
+
 type PubSubTriggerDetail struct {
 	TriggerID string
 	Topic     string
@@ -291,4 +338,5 @@ type Trigger struct {
 	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
+	DisabledReason        string
 }
