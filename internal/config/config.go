@@ -4,6 +4,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -27,6 +28,8 @@ type Config struct {
 
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
 	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
+
+	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
