@@ -4,6 +4,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 
@@ -131,6 +132,9 @@ func (c Config) check() error {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		wrong = append(wrong, errors.New("PICLOUD_TLS_CERT_FILE and PICLOUD_TLS_KEY_FILE belong together: set both or neither"))
 	}
+	if !loopback(c.TemporalAddr) {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_TEMPORAL_ADDR is %q: a port of this machine's loopback, such as 127.0.0.1:7233, since the in-process Temporal asks nobody who they are", c.TemporalAddr))
+	}
 	if c.MigrationURL != "" && c.DatabaseURL == "" {
 		wrong = append(wrong, errors.New("PICLOUD_MIGRATION_DATABASE_URL needs DATABASE_URL: the private PostgreSQL has its own two roles"))
 	}
@@ -141,6 +145,19 @@ func (c Config) check() error {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_TRIGGER_RETRY_*: %w", err))
 	}
 	return errors.Join(wrong...)
+}
+
+// loopback says whether address, a host:port, can be reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
 }
 
 // RetryPolicy is the instance's default.
