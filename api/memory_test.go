@@ -431,7 +431,7 @@ func (m *memory) Send(_ context.Context, _ picloud.App, msg picloud.QueueMessage
 	}
 	defer m.write()()
 	m.origins = append(m.origins, from)
-	m.published = append(m.published, picloud.Effect{Type: picloud.EffectQueueSend, Queue: msg.Queue, Value: msg.Data, Delay: msg.Delay, Priority: msg.Priority})
+	m.published = append(m.published, picloud.Effect{Type: picloud.EffectQueueSend, Queue: msg.Queue, Value: msg.Data, Delay: msg.Delay, Priority: msg.Priority, OrderingKey: msg.OrderingKey})
 	return picloud.Published{EventID: testID(78), Executions: []string{testID(77)}}, nil
 }
 

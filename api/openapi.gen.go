@@ -269,13 +269,14 @@ type DeadLetterTriggerConfig struct {
 
 // Effect A change that the execution committed.
 type Effect struct {
-	Collection *string `json:"collection,omitempty"`
-	Delay      *string `json:"delay,omitempty"`
-	Key        *string `json:"key,omitempty"`
-	Priority   *int    `json:"priority,omitempty"`
-	Queue      *string `json:"queue,omitempty"`
-	Topic      *string `json:"topic,omitempty"`
-	Type       string  `json:"type"`
+	Collection  *string `json:"collection,omitempty"`
+	Delay       *string `json:"delay,omitempty"`
+	Key         *string `json:"key,omitempty"`
+	OrderingKey *string `json:"ordering_key,omitempty"`
+	Priority    *int    `json:"priority,omitempty"`
+	Queue       *string `json:"queue,omitempty"`
+	Topic       *string `json:"topic,omitempty"`
+	Type        string  `json:"type"`
 
 	// Value Any JSON value.
 	Value JSONValue `json:"value,omitempty"`
@@ -289,14 +290,17 @@ type Event struct {
 	Depth           int       `json:"depth"`
 	ID              string    `json:"id"`
 	Parentid        *string   `json:"parentid,omitempty"`
-	Replayof        *string   `json:"replayof,omitempty"`
-	Rootid          string    `json:"rootid"`
-	Source          string    `json:"source"`
-	Specversion     string    `json:"specversion"`
-	Subject         *string   `json:"subject,omitempty"`
-	Time            time.Time `json:"time"`
-	Traceparent     *string   `json:"traceparent,omitempty"`
-	Type            string    `json:"type"`
+
+	// Partitionkey The ordering key of a message to a queue.
+	Partitionkey *string   `json:"partitionkey,omitempty"`
+	Replayof     *string   `json:"replayof,omitempty"`
+	Rootid       string    `json:"rootid"`
+	Source       string    `json:"source"`
+	Specversion  string    `json:"specversion"`
+	Subject      *string   `json:"subject,omitempty"`
+	Time         time.Time `json:"time"`
+	Traceparent  *string   `json:"traceparent,omitempty"`
+	Type         string    `json:"type"`
 }
 
 // Execution defines model for Execution.
@@ -562,6 +566,9 @@ type QueueMessage struct {
 
 	// Delay It does not run before; 0s (default) to 168h.
 	Delay *string `json:"delay,omitempty"`
+
+	// OrderingKey Messages with the same key run one at a time, in the order of sending, for each trigger of the queue; 1 to 256 bytes; left out: no order. An execution keeps its key until it has ended, retries and dead letter included.
+	OrderingKey *string `json:"ordering_key,omitempty"`
 
 	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
 	Priority *int `json:"priority,omitempty"`

@@ -111,19 +111,20 @@ type DeadLetterTriggerDetail struct {
 }
 
 type Event struct {
-	ID          string
-	AppID       string
-	Type        string
-	Source      string
-	Subject     string
-	Time        time.Time
-	ContentType string
-	Data        []byte
-	RootID      string
-	ParentID    *string
-	Depth       int32
-	Traceparent string
-	ReplayOf    *string
+	ID           string
+	AppID        string
+	Type         string
+	Source       string
+	Subject      string
+	Time         time.Time
+	ContentType  string
+	Data         []byte
+	RootID       string
+	ParentID     *string
+	Depth        int32
+	Traceparent  string
+	ReplayOf     *string
+	PartitionKey string
 }
 
 type EventsDefault struct {
@@ -247,27 +248,61 @@ type KvTriggerDetail struct {
 	Key        string
 }
 
-type Outbox struct {
+type LaneKey struct {
+	Lane           *string
+	AppID          string
+	ConcurrencyKey string
+	ThrottleKey    string
+	OrderingKey    string
+	LaneRoom       int64
+	KeyRoom        int64
+	OrderRoom      int64
+	ThrottleRoom   int64
+	OpensAt        time.Time
+}
+
+type LaneSlot struct {
+	ExecutionID    string
+	TriggerID      string
+	AppID          string
+	TakenAt        time.Time
+	OrderingKey    string
+	ConcurrencyKey string
+}
+
+type LaneStart struct {
 	ExecutionID string
-	AppID       string
-	ScriptID    string
-	Version     *int32
-	TriggerID   *string
-	Kind        string
-	EventID     string
-	What        string
-	RootID      string
-	ParentID    *string
-	Depth       int32
-	ReplayOf    *string
-	Principal   string
-	DueAt       time.Time
-	Claims      int32
-	CreatedAt   time.Time
-	Handles     *string
-	Lane        *string
-	Priority    int16
-	Parked      bool
+	TriggerID   string
+	ThrottleKey string
+	StartedAt   time.Time
+}
+
+type Outbox struct {
+	ExecutionID    string
+	AppID          string
+	ScriptID       string
+	Version        *int32
+	TriggerID      *string
+	Kind           string
+	EventID        string
+	What           string
+	RootID         string
+	ParentID       *string
+	Depth          int32
+	ReplayOf       *string
+	Principal      string
+	DueAt          time.Time
+	Claims         int32
+	CreatedAt      time.Time
+	Handles        *string
+	Lane           *string
+	Priority       int16
+	OrderingKey    string
+	ConcurrencyKey string
+	ThrottleKey    string
+	DebounceKey    *string
+	Turn           *int64
+	Parked         bool
 }
 
 type Principal struct {
@@ -285,18 +320,6 @@ type Principal struct {
 type PubSubTriggerDetail struct {
 	TriggerID string
 	Topic     string
-}
-
-type QueueLane struct {
-	TriggerID string
-	Free      int32
-}
-
-type QueueSlot struct {
-	ExecutionID string
-	TriggerID   string
-	AppID       string
-	TakenAt     time.Time
 }
 
 type QueueTriggerDetail struct {
@@ -339,4 +362,5 @@ type Trigger struct {
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 	DisabledReason        string
+	Flow                  []byte
 }

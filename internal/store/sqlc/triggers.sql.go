@@ -65,7 +65,7 @@ func (q *Queries) TriggerDelete(ctx context.Context, appID string, iD string) (i
 }
 
 const TriggerGet = `-- name: TriggerGet :one
-SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, s.name AS script,
+SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
@@ -121,6 +121,7 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.Trigger.CreatedAt,
 		&i.Trigger.UpdatedAt,
 		&i.Trigger.DisabledReason,
+		&i.Trigger.Flow,
 		&i.Script,
 		&i.HTTPMethods,
 		&i.HTTPPath,
@@ -172,7 +173,7 @@ const TriggerInsert = `-- name: TriggerInsert :one
 INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, registered_by_principal)
 SELECT $1, $2, $3, s.id, $4, $5, $6
 FROM scripts s WHERE s.app_id = $1 AND s.name = $7
-RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at, disabled_reason
+RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at, disabled_reason, flow
 `
 
 type TriggerInsertParams struct {
@@ -208,6 +209,7 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DisabledReason,
+		&i.Flow,
 	)
 	return i, err
 }
@@ -228,7 +230,7 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 }
 
 const TriggerList = `-- name: TriggerList :many
-SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, s.name AS script,
+SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
@@ -311,6 +313,7 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.Trigger.CreatedAt,
 			&i.Trigger.UpdatedAt,
 			&i.Trigger.DisabledReason,
+			&i.Trigger.Flow,
 			&i.Script,
 			&i.HTTPMethods,
 			&i.HTTPPath,
@@ -366,7 +369,7 @@ UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, reg
                       disabled_reason = $5, updated_at = now()
 FROM scripts s
 WHERE t.id = $6 AND t.app_id = $7 AND s.app_id = $7 AND s.name = $8
-RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason
+RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow
 `
 
 type TriggerUpdateParams struct {
@@ -404,6 +407,7 @@ func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (T
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.DisabledReason,
+		&i.Flow,
 	)
 	return i, err
 }
