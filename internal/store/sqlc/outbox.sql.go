@@ -28,7 +28,7 @@ LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
-ORDER BY c.execution_id
+ORDER BY c.was_due, c.execution_id
 `
 
 type OutboxClaimDueRow struct {
