@@ -199,7 +199,7 @@ type DeadLetter struct {
 	Kind        string  `json:"kind"`
 	Note        *string `json:"note"`
 
-	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid or expired.
+	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid, expired or filter_error.
 	Reason string `json:"reason"`
 
 	// ReplayExecutionID The execution of its last replay.
@@ -257,7 +257,7 @@ type DeadLetterList struct {
 
 // DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
 type DeadLetterTriggerConfig struct {
-	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired.
+	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired, filter_error.
 	Reasons []string `json:"reasons,omitempty"`
 
 	// Script Glob on the name of the script that failed.
@@ -386,6 +386,9 @@ type FieldError struct {
 	Line    *int   `json:"line,omitempty"`
 	Message string `json:"message"`
 }
+
+// FilterPatch As `filter` in TriggerCreate; null or empty: every event fires.
+type FilterPatch = json.RawMessage
 
 // Fire defines model for Fire.
 type Fire struct {
@@ -752,9 +755,12 @@ type Trigger struct {
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
 	Enabled   bool          `json:"enabled"`
-	ID        string        `json:"id"`
-	Kind      string        `json:"kind"`
-	Name      string        `json:"name"`
+
+	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
+	Filter *string `json:"filter"`
+	ID     string  `json:"id"`
+	Kind   string  `json:"kind"`
+	Name   string  `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires             []time.Time `json:"next_fires,omitempty"`
@@ -774,6 +780,9 @@ type TriggerCreate struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
+
+	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
+	Filter *string `json:"filter,omitempty"`
 
 	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
@@ -795,7 +804,10 @@ type TriggerPatch struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
-	Name    *string       `json:"name,omitempty"`
+
+	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
+	Filter FilterPatch `json:"filter,omitempty"`
+	Name   *string     `json:"name,omitempty"`
 
 	// Retry A merge patch of a RetryPolicy; null: the instance's defaults.
 	Retry  RetryPolicyPatch `json:"retry,omitempty"`

@@ -75,13 +75,17 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 		rows = append(rows, more...)
 	}
 	firings := make([]picloud.Firing, len(rows))
+	var filtered []string
 	for i, r := range rows {
 		var err error
 		if firings[i], err = s.toFiring(r); err != nil {
 			return nil, err
 		}
+		if r.Filtered {
+			filtered = append(filtered, r.ExecutionID)
+		}
 	}
-	return firings, nil
+	return s.siftClaimed(ctx, firings, filtered)
 }
 
 func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {

@@ -24,8 +24,10 @@ func (s *Store) Send(ctx context.Context, app picloud.App, m picloud.QueueMessag
 	if len(rows) == 0 {
 		return picloud.Published{}, picloud.Errorf(picloud.NotFound, "queue_not_found", "no trigger of kind queue takes from %q: register one, then send", m.Queue)
 	}
+	executions, filtered := sentFirings(rows)
+	executions = s.siftMade(ctx, filtered, executions)
 	s.notifier.notify()
-	return picloud.Published{EventID: w.eventIDs[0], Executions: convert(rows, func(r sqlc.QueueSendManyRow) string { return r.ExecutionID })}, nil
+	return picloud.Published{EventID: w.eventIDs[0], Executions: executions}, nil
 }
 
 // sends are the queue messages of one transaction: parallel slices, as the statement takes them.
@@ -39,6 +41,14 @@ func (w *sends) add(m picloud.QueueMessage) {
 	w.eventIDs, w.queues, w.bodies = append(w.eventIDs, newID()), append(w.queues, m.Queue), append(w.bodies, string(m.Data))
 	w.delays, w.priorities = append(w.delays, m.Delay.Milliseconds()), append(w.priorities, int16(m.Priority))
 	w.orderingKeys = append(w.orderingKeys, m.OrderingKey)
+}
+
+// sentFirings gives the ids of the executions; filtered says that there are filters to pass.
+func sentFirings(rows []sqlc.QueueSendManyRow) (executions []string, filtered bool) {
+	for _, r := range rows {
+		executions, filtered = append(executions, r.ExecutionID), filtered || r.Filtered
+	}
+	return executions, filtered
 }
 
 // sendsOf gives the queue messages among the effects, in their order.
@@ -65,21 +75,21 @@ func (w *sends) write(ctx context.Context, q *sqlc.Queries, appID, appSlug strin
 }
 
 // writeAll is write for the messages of a run: a queue that is not there is the script's fault, for a message may not get lost.
-func (w *sends) writeAll(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (fired bool, err error) {
+func (w *sends) writeAll(ctx context.Context, q *sqlc.Queries, f picloud.Firing) ([]sqlc.QueueSendManyRow, error) {
 	if len(w.queues) == 0 {
-		return false, nil
+		return nil, nil
 	}
 	rows, err := w.write(ctx, q, f.AppID, f.App, originOf(f))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	for i, id := range w.eventIDs {
 		if !slices.ContainsFunc(rows, func(r sqlc.QueueSendManyRow) bool { return r.EventID == id }) {
-			return false, &picloud.ScriptError{
+			return nil, &picloud.ScriptError{
 				Reason: picloud.ReasonScriptError, Type: "QueueNotFoundError",
 				Message: fmt.Sprintf("no trigger of kind queue takes from %q: register one", w.queues[i]),
 			}
 		}
 	}
-	return true, nil
+	return rows, nil
 }

@@ -17,7 +17,7 @@ func (s *Store) CreateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	}
 	return s.writeTrigger(ctx, t, nil, func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerInsert(ctx, sqlc.TriggerInsertParams{
-			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry,
+			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter),
 			RegisteredByPrincipal: t.RegisteredByPrincipal, Script: t.Script,
 		})
 	})
@@ -35,7 +35,7 @@ func (s *Store) UpdateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	}
 	return s.writeTrigger(ctx, t, triggerView(before), func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerUpdate(ctx, sqlc.TriggerUpdateParams{
-			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Script: t.Script,
+			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Script: t.Script,
 			RegisteredByPrincipal: t.RegisteredByPrincipal, DisabledReason: t.DisabledReason,
 		})
 	})
@@ -161,7 +161,7 @@ func toTrigger(r sqlc.TriggerListRow) (picloud.Trigger, error) {
 	}
 	t := picloud.Trigger{
 		ID: r.Trigger.ID, AppID: r.Trigger.AppID, Name: r.Trigger.Name, Kind: picloud.Kind(r.Trigger.Kind), Script: r.Script,
-		Enabled: r.Trigger.Enabled, Retry: retry, RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
+		Enabled: r.Trigger.Enabled, Retry: retry, Filter: value(r.Trigger.Filter), RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
 		DisabledReason: r.Trigger.DisabledReason,
 		CreatedAt:      r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
 	}

@@ -54,7 +54,7 @@ WITH candidate AS (
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.due_at AS was_due
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.due_at AS was_due, (c.filter IS NOT NULL)::boolean AS filtered
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id

@@ -29,13 +29,30 @@ WITH due AS (
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
 ORDER BY c.was_due, c.execution_id;
+
+-- name: OutboxFiltered :many
+-- Of the given firings those that have a filter to pass, with their events.
+SELECT o.execution_id, o.filter, sqlc.embed(e) FROM outbox o JOIN events e ON e.id = o.event_id WHERE o.execution_id = ANY (@execution_ids::uuid[]) AND o.filter IS NOT NULL;
+
+-- name: OutboxSift :exec
+-- Tells firings what their filters said: those that are refused go, with the slots and starts that their claim took; those that passed come due, and so do those whose filters have no value, which keep them.
+WITH refused AS (
+    DELETE FROM outbox WHERE execution_id = ANY (@refused::uuid[]) AND filter IS NOT NULL RETURNING execution_id
+), freed AS (
+    DELETE FROM lane_slots s USING refused r WHERE s.execution_id = r.execution_id
+), unstarted AS (
+    DELETE FROM lane_starts s USING refused r WHERE s.execution_id = r.execution_id
+)
+UPDATE outbox o SET filter = CASE WHEN o.execution_id = ANY (@passed::uuid[]) THEN NULL ELSE o.filter END,
+                    due_at = CASE WHEN o.claims = 0 THEN o.due_at - filter_hold(o.filter) ELSE o.due_at END
+WHERE o.execution_id = ANY (@passed::uuid[] || @failed::uuid[]) AND o.filter IS NOT NULL;
 
 -- name: OutboxDeleteMany :exec
 DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);

@@ -302,6 +302,7 @@ type Outbox struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
+	Filter         *string
 	Parked         bool
 }
 
@@ -363,4 +364,5 @@ type Trigger struct {
 	UpdatedAt             time.Time
 	DisabledReason        string
 	Flow                  []byte
+	Filter                *string
 }

@@ -18,11 +18,11 @@ WITH due AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.parked, due.due_at AS was_due
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
@@ -56,6 +56,7 @@ type OutboxClaimDueRow struct {
 	Lane        *string
 	Priority    int16
 	WasDue      time.Time
+	Filtered    bool
 }
 
 // What waits for no lane.
@@ -93,6 +94,7 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 			&i.Lane,
 			&i.Priority,
 			&i.WasDue,
+			&i.Filtered,
 		); err != nil {
 			return nil, err
 		}
@@ -111,6 +113,54 @@ DELETE FROM outbox WHERE execution_id = ANY ($1::uuid[])
 func (q *Queries) OutboxDeleteMany(ctx context.Context, executionIds []string) error {
 	_, err := q.db.Exec(ctx, OutboxDeleteMany, executionIds)
 	return err
+}
+
+const OutboxFiltered = `-- name: OutboxFiltered :many
+SELECT o.execution_id, o.filter, e.id, e.app_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key FROM outbox o JOIN events e ON e.id = o.event_id WHERE o.execution_id = ANY ($1::uuid[]) AND o.filter IS NOT NULL
+`
+
+type OutboxFilteredRow struct {
+	ExecutionID string
+	Filter      *string
+	Event       Event
+}
+
+// Of the given firings those that have a filter to pass, with their events.
+func (q *Queries) OutboxFiltered(ctx context.Context, executionIds []string) ([]OutboxFilteredRow, error) {
+	rows, err := q.db.Query(ctx, OutboxFiltered, executionIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OutboxFilteredRow{}
+	for rows.Next() {
+		var i OutboxFilteredRow
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.Filter,
+			&i.Event.ID,
+			&i.Event.AppID,
+			&i.Event.Type,
+			&i.Event.Source,
+			&i.Event.Subject,
+			&i.Event.Time,
+			&i.Event.ContentType,
+			&i.Event.Data,
+			&i.Event.RootID,
+			&i.Event.ParentID,
+			&i.Event.Depth,
+			&i.Event.Traceparent,
+			&i.Event.ReplayOf,
+			&i.Event.PartitionKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const OutboxGet = `-- name: OutboxGet :one
@@ -349,12 +399,31 @@ func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, execu
 	return err
 }
 
+const OutboxSift = `-- name: OutboxSift :exec
+WITH refused AS (
+    DELETE FROM outbox WHERE execution_id = ANY ($3::uuid[]) AND filter IS NOT NULL RETURNING execution_id
+), freed AS (
+    DELETE FROM lane_slots s USING refused r WHERE s.execution_id = r.execution_id
+), unstarted AS (
+    DELETE FROM lane_starts s USING refused r WHERE s.execution_id = r.execution_id
+)
+UPDATE outbox o SET filter = CASE WHEN o.execution_id = ANY ($1::uuid[]) THEN NULL ELSE o.filter END,
+                    due_at = CASE WHEN o.claims = 0 THEN o.due_at - filter_hold(o.filter) ELSE o.due_at END
+WHERE o.execution_id = ANY ($1::uuid[] || $2::uuid[]) AND o.filter IS NOT NULL
+`
+
+// Tells firings what their filters said: those that are refused go, with the slots and starts that their claim took; those that passed come due, and so do those whose filters have no value, which keep them.
+func (q *Queries) OutboxSift(ctx context.Context, passed []string, failed []string, refused []string) error {
+	_, err := q.db.Exec(ctx, OutboxSift, passed, failed, refused)
+	return err
+}
+
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.parked
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.parked, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.filter, t.parked, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -383,6 +452,7 @@ type OutboxTakeRow struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
+	Filter         *string
 	Parked         bool
 	Script         string
 	PresentVersion int32
@@ -418,6 +488,7 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.ThrottleKey,
 		&i.DebounceKey,
 		&i.Turn,
+		&i.Filter,
 		&i.Parked,
 		&i.Script,
 		&i.PresentVersion,
