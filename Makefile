@@ -13,7 +13,7 @@ WORKFLOWCHECK_VERSION := v0.6.0
 GOVULNCHECK_VERSION := v1.9.0
 
 # What links the Temporal server or its UI is tested without -race: compiling them twice costs minutes, and those tests drive processes from outside.
-UNRACED := deployments/embedded/temporalserver|deployments/embedded/temporalui|internal/cli|cmd/picloud|bench
+UNRACED := deployments/embedded/temporalserver|deployments/embedded/temporalui|internal/cli|cmd/picloud|bench|deployments/caddy
 
 .PHONY: help
 help: ## this list
@@ -33,12 +33,16 @@ build: ## build bin/picloud
 	@go build -ldflags "-s -w -X github.com/picloud/picloud/internal/cli.Version=$(VERSION)" -o $(BINARY) ./cmd/picloud
 
 .PHONY: test
-test: postgresql build example-packages ## every test, with a real PostgreSQL and a real Temporal
+test: postgresql test-tools build example-packages ## every test, with a real PostgreSQL and a real Temporal
 	@export PICLOUD_TEST_BIN=$(CURDIR)/$(BINARY); \
 	 echo "== with the race detector"; \
 	 go test -race -timeout 20m $$(go list ./... | grep -vE '/($(UNRACED))$$'); \
 	 echo "== whole programs"; \
 	 go test -timeout 20m $$(go list ./... | grep -E '/($(UNRACED))$$')
+
+.PHONY: test-tools
+test-tools:
+	@deployments/install/test-tools.sh caddy swaks
 
 .PHONY: example-packages
 example-packages:
