@@ -32,6 +32,7 @@ type Options struct {
 	ExecutionDays     int                 // PICLOUD_EXECUTION_RETENTION_DAYS
 	DeadLetterDays    int                 // PICLOUD_DEAD_LETTER_RETENTION_DAYS
 	AbandonedExecDays int                 // PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS
+	Sealer            picloud.Sealer      // of secrets: AdoptInstanceKey before the first is put
 	Log               logrus.FieldLogger
 }
 
@@ -51,10 +52,7 @@ var (
 	_ picloud.Outbox      = (*Store)(nil)
 	_ picloud.Dispatching = (*Store)(nil)
 	_ picloud.Journal     = (*Store)(nil)
-	_ picloud.Principals  = (*Store)(nil)
-	_ picloud.APIKeys     = (*Store)(nil)
-	_ picloud.Credentials = (*Store)(nil)
-	_ picloud.AuditLog    = (*Store)(nil)
+	_ picloud.Secrets     = (*Store)(nil)
 )
 
 // Open connects to the migrated database at url (a PostgreSQL URL) and checks that it answers. Close it after use.

@@ -19,18 +19,6 @@ type AbandonedExecution struct {
 	AbandonedAt time.Time
 }
 
-type ApiKey struct {
-	ID          string
-	PrincipalID string
-	Prefix      string
-	Digest      []byte
-	AppID       *string
-	Scopes      []string
-	CreatedAt   time.Time
-	ExpiresAt   *time.Time
-	LastUsedAt  *time.Time
-}
-
 type App struct {
 	ID         string
 	Slug       string
@@ -39,29 +27,6 @@ type App struct {
 	FetchAllow []string
 	PausedAt   *time.Time
 	PausedBy   *string
-}
-
-type AppMember struct {
-	AppID       string
-	PrincipalID string
-	Role        string
-	CreatedAt   time.Time
-}
-
-type AuditLog struct {
-	ID         string
-	At         time.Time
-	Principal  string
-	KeyID      *string
-	Action     string
-	App        string
-	TargetKind string
-	TargetID   string
-	Before     []byte
-	After      []byte
-	Ip         string
-	RequestID  string
-	Outcome    string
 }
 
 type CronTriggerDetail struct {
@@ -111,20 +76,19 @@ type DeadLetterTriggerDetail struct {
 }
 
 type Event struct {
-	ID           string
-	AppID        string
-	Type         string
-	Source       string
-	Subject      string
-	Time         time.Time
-	ContentType  string
-	Data         []byte
-	RootID       string
-	ParentID     *string
-	Depth        int32
-	Traceparent  string
-	ReplayOf     *string
-	PartitionKey string
+	ID          string
+	AppID       string
+	Type        string
+	Source      string
+	Subject     string
+	Time        time.Time
+	ContentType string
+	Data        []byte
+	RootID      string
+	ParentID    *string
+	Depth       int32
+	Traceparent string
+	ReplayOf    *string
 }
 
 type EventsDefault struct {
@@ -232,6 +196,13 @@ type IdempotencyKey struct {
 	CreatedAt   time.Time
 }
 
+type InstanceKey struct {
+	One       bool
+	KeyID     int64
+	Proof     []byte
+	ChangedAt time.Time
+}
+
 type Kv struct {
 	AppID      string
 	Collection string
@@ -248,79 +219,44 @@ type KvTriggerDetail struct {
 	Key        string
 }
 
-type LaneKey struct {
-	Lane           *string
-	AppID          string
-	ConcurrencyKey string
-	ThrottleKey    string
-	OrderingKey    string
-	LaneRoom       int64
-	KeyRoom        int64
-	OrderRoom      int64
-	ThrottleRoom   int64
-	OpensAt        time.Time
-}
-
-type LaneSlot struct {
-	ExecutionID    string
-	TriggerID      string
-	AppID          string
-	TakenAt        time.Time
-	OrderingKey    string
-	ConcurrencyKey string
-}
-
-type LaneStart struct {
-	ExecutionID string
-	TriggerID   string
-	ThrottleKey string
-	StartedAt   time.Time
-}
-
 type Outbox struct {
-	ExecutionID    string
-	AppID          string
-	ScriptID       string
-	Version        *int32
-	TriggerID      *string
-	Kind           string
-	EventID        string
-	What           string
-	RootID         string
-	ParentID       *string
-	Depth          int32
-	ReplayOf       *string
-	Principal      string
-	DueAt          time.Time
-	Claims         int32
-	CreatedAt      time.Time
-	Handles        *string
-	Lane           *string
-	Priority       int16
-	OrderingKey    string
-	ConcurrencyKey string
-	ThrottleKey    string
-	DebounceKey    *string
-	Turn           *int64
-	Filter         *string
-	Parked         bool
-}
-
-type Principal struct {
-	ID            string
-	Kind          string
-	Name          string
-	Email         *string
-	InstanceAdmin bool
-	Disabled      bool
-	PasswordHash  *string
-	CreatedAt     time.Time
-	DeletedAt     *time.Time
+	ExecutionID string
+	AppID       string
+	ScriptID    string
+	Version     *int32
+	TriggerID   *string
+	Kind        string
+	EventID     string
+	What        string
+	RootID      string
+	ParentID    *string
+	Depth       int32
+	ReplayOf    *string
+	Principal   string
+	DueAt       time.Time
+	Claims      int32
+	CreatedAt   time.Time
+	Handles     *string
+	Lane        *string
+	Priority    int16
+	Parked      bool
 }
 
 type PubSubTriggerDetail struct {
 	TriggerID string
 	Topic     string
+}
+
+type QueueLane struct {
+	TriggerID string
+	Free      int32
+}
+
+type QueueSlot struct {
+	ExecutionID string
+	TriggerID   string
+	AppID       string
+	TakenAt     time.Time
 }
 
 type QueueTriggerDetail struct {
@@ -351,6 +287,15 @@ type ScriptVersion struct {
 	CreatedAt     time.Time
 }
 
+type Secret struct {
+	AppID     string
+	Name      string
+	Sealed    []byte
+	KeyID     int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
 type Trigger struct {
 	ID                    string
 	AppID                 string
@@ -362,7 +307,4 @@ type Trigger struct {
 	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
-	DisabledReason        string
-	Flow                  []byte
-	Filter                *string
 }
