@@ -68,10 +68,11 @@ func (r *run) untilHandedBack(ctx context.Context) (context.Context, context.Can
 type run struct {
 	*Activities
 	firing    picloud.Firing
-	attempt   int       // counts from 1, the script's own attempts only
-	startedAt time.Time // of the first attempt; zero until the sandbox is reached for the first time
-	clock     time.Time // where the script's own clock begins, in its run of now
-	seed      int64     // of its Math.random, in every run of the attempt
+	attempt   int               // counts from 1, the script's own attempts only
+	startedAt time.Time         // of the first attempt; zero until the sandbox is reached for the first time
+	clock     time.Time         // where the script's own clock begins, in its run of now
+	seed      int64             // of its Math.random, in every run of the attempt
+	hidden    *picloud.Redactor // of the run that ended: nothing of its secrets is kept
 	local     bool
 	silence   func() // ends the heartbeats; may be called again
 }
@@ -112,6 +113,7 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 		if err != nil {
 			return r.fault(ctx, TypePlatformFault, fmt.Errorf("run script: %w", err))
 		}
+		r.hidden = outcome.Hidden
 		if outcome.Failure != nil {
 			return r.failed(ctx, outcome, began)
 		}
@@ -123,7 +125,7 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 			return r.refused(ctx, missing(r.firing))
 		}
 		if e, ok := errors.AsType[*picloud.ScriptError](err); ok { // what the script did cannot be stored
-			outcome.Failure = e
+			outcome.Failure = r.hidden.Error(e)
 			return r.failed(ctx, outcome, began)
 		}
 		if err != nil {
@@ -213,10 +215,17 @@ func (r *run) end(ctx context.Context, c picloud.Committed) (RunScriptResult, er
 	if r.firing.ReplyTo == "" {
 		return small, nil
 	}
-	if r.Inbox == nil {
-		return RunScriptResult{End: c}, nil
+	kept := c // only a caller in this process gets what the script made: all else is kept somewhere
+	if c.Result != nil {
+		result := r.hidden.Result(*c.Result)
+		kept.Result = &result
 	}
-	switch r.Inbox.Deliver(r.firing.ReplyTo, r.firing.ExecutionID, c) {
+	if r.Inbox == nil {
+		return RunScriptResult{End: kept}, nil
+	}
+	delivered := r.Inbox.Deliver(r.firing.ReplyTo, r.firing.ExecutionID, c)
+	c = kept
+	switch delivered {
 	case picloud.Delivered:
 		return small, nil
 	case picloud.CallerGone:

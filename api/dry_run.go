@@ -33,7 +33,8 @@ func (s *server) dryRun(ctx context.Context, e picloud.Endpoint, f picloud.Firin
 	if outcome.Failure != nil {
 		x.Status, x.Error = picloud.StatusFailed, outcome.Failure
 	} else {
-		x.Result, x.Effects = &outcome.Result, outcome.Effects
+		result := outcome.Hidden.Result(outcome.Result)
+		x.Result, x.Effects = &result, outcome.Hidden.Effects(outcome.Effects)
 	}
 	out, err := s.toExecution(x)
 	if err != nil {

@@ -45,7 +45,8 @@ type Journal interface {
 	// CommitExecution is the commit point of an execution: in one transaction it checks the read set, writes the effects and the outbox rows of the
 	// triggers that they match, and the execution's own row. ErrReadSetChanged writes nothing. When the execution is committed already
 	// (by a run whose completion was lost), it writes nothing and gives the stored end. ErrScriptMissing when the app is gone. A *ScriptError says that
-	// what the script did cannot be stored: that is its failure, not the platform's.
+	// what the script did cannot be stored: that is its failure, not the platform's. What is kept of result and effects goes through the outcome's Hidden; the
+	// end that is given has the result as the script made it, for the caller who waits.
 	CommitExecution(ctx context.Context, f Firing, c Commit) (Committed, error)
 	// RecordAttempt keeps a failed attempt.
 	RecordAttempt(ctx context.Context, f Firing, a Attempt) error
@@ -61,7 +62,7 @@ type Journal interface {
 
 // Dispatching is the outbox as the dispatcher works it.
 type Dispatching interface {
-	// ClaimDue leases up to limit due firings, oldest first, and as many of those that wait in lanes (of queues and of triggers with flow control), as far as their bounds let them go, by priority. Those that another
+	// ClaimDue leases up to limit due firings, oldest first, and as many of those that wait in queues, as far as max_concurrency lets them go, by priority. Those that another
 	// dispatcher is claiming are skipped; what is leased comes due again when the lease ends. Version, Retry, MaxDepth and Wall are filled in from the present state of script, trigger and instance.
 	ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]Firing, error)
 	// DeleteFirings removes firings whose workflows are started.

@@ -30,6 +30,9 @@ type Outcome struct {
 	Reads   ReadSet
 	Logs    []LogLine
 	Usage   Usage
+	// Hidden hides the values of the secrets that the run has read. Logs and Failure are without them already; Result and Effects are as the script made
+	// them, for its caller and for what they write: what is kept or shown of them goes through Hidden.
+	Hidden *Redactor
 }
 
 // Usage is what a run took.

@@ -38,8 +38,7 @@ type Trigger struct {
 	Queue                 *QueueConfig      // set for KindQueue
 	Retry                 *RetryPolicy      // nil = the instance's defaults
 	Filter                string            // a CEL expression that an event must meet; "" = none
-	RegisteredByPrincipal string            // name of the principal that it runs as
-	DisabledReason        string            // why the platform has disabled it; "" = it has not
+	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 }

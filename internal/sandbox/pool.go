@@ -48,6 +48,8 @@ type Options struct {
 	Size int
 	// KV is what ctx.kv reads.
 	KV picloud.KVReader
+	// Secrets is what ctx.secrets reads; nil = no app has any.
+	Secrets picloud.SecretReader
 	// Ceiling bounds the limits of every run; zero fields are those of picloud.DefaultLimits.
 	Ceiling picloud.Limits
 	// Egress says where ctx.fetch may connect; nil = the public Internet only.

@@ -58,14 +58,14 @@ func (p *Pool) runOnce(ctx context.Context, run picloud.Run, fetch *host.Fetch, 
 	if err != nil {
 		return picloud.Outcome{}, fmt.Errorf("wait for sandbox child: %w", err)
 	}
-	s := newSession(ctx, c, head.Limits, p.options.KV, fetch, run)
+	s := newSession(ctx, c, head.Limits, p.options, fetch, run)
 	out, fit, err := s.run(head, data)
 	if fit {
 		p.release(c)
 		return out, err
 	}
 	p.discard(c)
-	if last := c.stderr.String(); last != "" {
+	if last := out.Hidden.Text(c.stderr.String()); last != "" {
 		p.options.Log.WithField("app", run.App).WithField("script", run.Script).WithField("execution", run.ExecutionID).
 			WithField("stderr", last).Info("sandbox child ended")
 	}

@@ -28,6 +28,7 @@ type session struct {
 	script string
 	kv     *host.KV
 	fetch  *host.Fetch
+	secret *host.Secrets
 	table  host.Table
 	clock  time.Time // where the run's clock begins
 
@@ -44,15 +45,16 @@ type session struct {
 	end error // the first fault that ends the run from here
 }
 
-func newSession(ctx context.Context, c *process, limits picloud.Limits, kv picloud.KVReader, fetch *host.Fetch, run picloud.Run) *session {
+func newSession(ctx context.Context, c *process, limits picloud.Limits, o Options, fetch *host.Fetch, run picloud.Run) *session {
 	s := &session{
-		child: c, limits: limits, code: run.Program, script: run.Script, kv: host.NewKV(kv, run.AppID, limits), table: host.Table{},
-		fetch: fetch, clock: run.Time, outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
+		child: c, limits: limits, code: run.Program, script: run.Script, kv: host.NewKV(o.KV, run.AppID, limits), table: host.Table{},
+		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.kv.Register(s.table)
 	host.NewTopics(s.kv).Register(s.table)
 	host.NewQueues(s.kv).Register(s.table)
+	s.secret.Register(s.table)
 	s.replies.child = c
 	s.fetch.Register(s.table)
 	return s
@@ -80,6 +82,10 @@ func (s *session) run(head frame.Run, data []byte) (out picloud.Outcome, fit boo
 	late := time.AfterFunc(s.limits.Wall+wallGrace, func() { s.stop(errLate) })
 	done, body, err := s.serve(head, data)
 	s.replies.close()
+	defer func() { // nothing that is logged, kept or told has a secret in it
+		out.Hidden = s.secret.Hidden()
+		out.Logs, out.Failure = out.Hidden.Logs(out.Logs), out.Hidden.Error(out.Failure)
+	}()
 	// A watcher that could not be stopped has killed the child, or is about to.
 	fit = stopCancel() && late.Stop() && err == nil
 	out.Usage = picloud.Usage{Wall: time.Since(s.started), HostCalls: s.calls}

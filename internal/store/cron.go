@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/picloud/picloud/internal/filter"
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
 )
@@ -53,26 +52,16 @@ func (s *Store) OpenTick(ctx context.Context, t picloud.Tick) (*picloud.Firing, 
 	if err != nil {
 		return nil, fmt.Errorf("encode tick: %w", err)
 	}
-	event := picloud.Event{
+	err = insertEvent(ctx, s.queries, row.AppID, picloud.Event{
 		ID: t.EventID, Source: "/apps/" + row.App + "/cron/" + row.Trigger, Type: picloud.TypeCronTick, Subject: row.Trigger, Time: t.At.UTC(), Data: data,
 		RootID: t.EventID, Depth: 1,
-	}
-	var refusal *picloud.ScriptError
-	if row.Filter != nil {
-		matches, err := match(*row.Filter, filter.Of(event))
-		switch {
-		case err != nil:
-			refusal = noValue(err)
-		case !matches:
-			return nil, nil //nolint:nilnil // the tick passes without a firing
-		}
-	}
-	if err := insertEvent(ctx, s.queries, row.AppID, event); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &picloud.Firing{
 		ExecutionID: t.ExecutionID, AppID: row.AppID, App: row.App, ScriptID: row.ScriptID, Script: row.Script, Version: int(row.Version), TriggerID: t.TriggerID,
 		Trigger: row.Trigger, Kind: picloud.KindCron, EventID: t.EventID, What: "cron " + row.Trigger + " " + scheduled, RootID: t.EventID, Depth: 1,
-		MaxDepth: s.options.MaxDepth, Principal: row.RegisteredByPrincipal, Wall: limits.Wall, Retry: policy, QueuedAt: t.At.UTC(), Refusal: refusal,
+		MaxDepth: s.options.MaxDepth, Principal: row.RegisteredByPrincipal, Wall: limits.Wall, Retry: policy, QueuedAt: t.At.UTC(),
 	}, nil
 }

@@ -35,7 +35,7 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 		opened.Event = toEvent(sqlc.Event{
 			ID: *row.EventID, Type: value(row.Type), Source: value(row.Source), Subject: value(row.Subject), Time: value(row.Time),
 			ContentType: value(row.ContentType), Data: row.Data, RootID: value(row.RootID), ParentID: row.ParentID, Depth: value(row.Depth),
-			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf, PartitionKey: value(row.PartitionKey),
+			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf,
 		})
 	default:
 		return picloud.Opened{}, &picloud.ScriptError{
@@ -81,7 +81,13 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 	} else {
 		c.Outcome.Effects = nil
 	}
-	params, err := executionRow(f, end, c.Outcome, c.Attempt, c.StartedAt)
+	kept, shown := end, c.Outcome
+	shown.Effects = c.Outcome.Hidden.Effects(c.Outcome.Effects)
+	if kept.Result != nil {
+		result := c.Outcome.Hidden.Result(*kept.Result)
+		kept.Result = &result
+	}
+	params, err := executionRow(f, kept, shown, c.Attempt, c.StartedAt)
 	if err != nil {
 		return picloud.Committed{}, err
 	}

@@ -28,6 +28,11 @@ type (
 	rangeError string
 )
 
+// namedError is an Error whose name tells it from others: one that the platform alone makes, with no class of its own.
+type namedError struct{ name, message string }
+
+func (e namedError) Error() string { return e.message }
+
 func (e typeError) Error() string  { return string(e) }
 func (e rangeError) Error() string { return string(e) }
 
@@ -47,7 +52,11 @@ func (r *run) async(prepare func() (frame.Call, []byte, answer, error)) goja.Val
 	}
 	r.server.lastCall++
 	id := r.server.lastCall
-	r.calls[id] = &call{answer: answer, resolve: resolve, reject: reject}
+	c := &call{answer: answer, resolve: resolve, reject: reject}
+	if head.Op == frame.OpFetch || head.Op == frame.OpSecretGet { // they fail by their answers
+		c.frames = r.CaptureCallStack(maxFrames, nil)
+	}
+	r.calls[id] = c
 	r.server.conn.send(frame.New(frame.KindCall, id, head, body))
 	return r.ToValue(promise)
 }
@@ -91,8 +100,10 @@ func (r *run) receive() error {
 			return c.reject(r.placed(typeError(head.Error), c.frames))
 		case "RangeError":
 			return c.reject(r.placed(rangeError(head.Error), c.frames))
-		default:
+		case "":
 			return c.reject(r.placed(errors.New(head.Error), c.frames))
+		default:
+			return c.reject(r.placed(namedError{head.ErrorType, head.Error}, c.frames))
 		}
 	}
 	v, err := c.answer(head, f.Body)
@@ -136,6 +147,9 @@ func (r *run) reason(err error) goja.Value {
 	o, made := r.New(class, r.ToValue(err.Error()))
 	if made != nil {
 		panic(made)
+	}
+	if named, ok := errors.AsType[namedError](err); ok {
+		_ = o.DefineDataProperty("name", r.ToValue(named.name), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	}
 	return o
 }

@@ -51,9 +51,6 @@ func (r *run) fetch(fc goja.FunctionCall) goja.Value {
 			Number: r.fetches, URL: request.URL, Method: request.Method, Headers: request.Headers, HasBody: request.Body != nil, Redirect: request.Redirect,
 		}}, request.Body, r.fetched, nil
 	})
-	if c := r.calls[r.server.lastCall]; opened && c != nil {
-		c.frames = r.CaptureCallStack(maxFrames, nil)
-	}
 	if signal, ok := request.Signal.(*goja.Object); ok && opened {
 		r.abortWith(signal, r.server.lastCall, r.fetches)
 	}

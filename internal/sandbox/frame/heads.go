@@ -53,6 +53,7 @@ const (
 	OpKVList       = "kv.list"
 	OpTopicPublish = "topic.publish"
 	OpQueueSend    = "queue.send"
+	OpSecretGet    = "secret.get"
 )
 
 // Call is one call of a script to the server.
@@ -60,14 +61,13 @@ type Call struct {
 	Op         string `json:"op"`
 	Fetch      *Fetch `json:"h,omitempty"` // fetch, fetch.abort
 	Collection string `json:"c,omitempty"`
-	Key        string `json:"k,omitempty"`
+	Key        string `json:"k,omitempty"` // or the name of a secret
 	Prefix     string `json:"p,omitempty"`
 	Cursor     string `json:"u,omitempty"`
 	Limit      int    `json:"l,omitempty"`
 	To         string `json:"t,omitempty"` // the topic or queue of a message
 	DelayMS    int64  `json:"d,omitempty"` // of a message
 	Priority   int    `json:"y,omitempty"` // of a message
-	Order      string `json:"o,omitempty"` // the ordering key of a message
 }
 
 // Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.

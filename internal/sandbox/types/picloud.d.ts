@@ -18,6 +18,7 @@ interface Context {
   readonly kv: KV;
   readonly topics: Topics;
   readonly queues: Queues;
+  readonly secrets: Secrets;
   /** The same function as the global fetch. */
   readonly fetch: typeof fetch;
 }
@@ -59,8 +60,16 @@ interface Topics {
 }
 
 interface Queues {
-  /** data must be JSON. delay is a duration such as "500ms" or "5m"; priority is -100 to 100, higher first. Messages with the same orderingKey run one at a time, in the order of sending. */
-  send(queue: string, data: unknown, options?: { delay?: string; priority?: number; orderingKey?: string }): Promise<void>;
+  /** data must be JSON. delay is a duration such as "500ms" or "5m"; priority is -100 to 100, higher first. */
+  send(queue: string, data: unknown, options?: { delay?: string; priority?: number }): Promise<void>;
+}
+
+interface Secrets {
+  /**
+   * The value of a secret of the app, as it is now. Rejects with an Error whose name is "SecretNotFoundError" where there is none. What was read is replaced by
+   * [secret NAME] in logs, errors, and what is kept of result and effects.
+   */
+  get(name: string): Promise<string>;
 }
 
 /** Throw it, and the execution goes straight to the dead letters: no further attempt. */
