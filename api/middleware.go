@@ -36,7 +36,7 @@ func (s *server) identify(c *gin.Context) {
 	base := s.PublicURL
 	if base == "" {
 		base = "http://" + c.Request.Host
-		if s.secured(c) {
+		if c.Request.TLS != nil || c.GetHeader("X-Forwarded-Proto") == "https" {
 			base = "https://" + c.Request.Host
 		}
 	}
@@ -127,7 +127,7 @@ func (s *server) limitBody(c *gin.Context) {
 		c.Next()
 		return
 	}
-	c.Request.Body = &timedBody{ReadCloser: c.Request.Body, connection: http.NewResponseController(c.Writer), timeout: s.BodyTimeout}
+	c.Request.Body = &timedBody{ReadCloser: c.Request.Body, connection: http.NewResponseController(c.Writer)}
 	if !underPrefix(c.FullPath(), "/v1") {
 		c.Next()
 		return
@@ -136,6 +136,8 @@ func (s *server) limitBody(c *gin.Context) {
 	switch {
 	case c.FullPath() == "/v1/apps/:app/scripts/:script":
 		limit = 6*picloud.MaxSourceBytes + bodySlack // JSON may take six bytes for one
+	case c.FullPath() == "/v1/apps/:app/secrets/:secret":
+		limit = 6*picloud.MaxSecretValue + bodySlack // as above
 	case strings.HasPrefix(c.FullPath(), "/v1/apps/:app/kv/"):
 		limit = int64(s.Ceiling.PayloadBytes)
 	}
@@ -143,15 +145,13 @@ func (s *server) limitBody(c *gin.Context) {
 	c.Next()
 }
 
-// defaultBodyTimeout bounds the reading of a body: a caller cannot hold a connection by sending slowly.
-const defaultBodyTimeout = time.Minute
+// bodyTimeout bounds the reading of a body: a caller cannot hold a connection by sending slowly.
+const bodyTimeout = time.Minute
 
-// timedBody sets the connection's read deadline while the body is read, and takes it away at its end: it would end the request's context. After an error it
-// stays: net/http reads what is left of a body after the answer, for as long as the caller sends.
+// timedBody sets the connection's read deadline while the body is read, and takes it away at its end: it would end the request's context.
 type timedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
-	timeout    time.Duration
 	started    bool
 }
 
@@ -159,10 +159,10 @@ type timedBody struct {
 func (b *timedBody) Read(p []byte) (int, error) {
 	if !b.started {
 		b.started = true
-		_ = b.connection.SetReadDeadline(time.Now().Add(b.timeout))
+		_ = b.connection.SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
+	if err != nil {
 		_ = b.connection.SetReadDeadline(time.Time{})
 	}
 	return n, err

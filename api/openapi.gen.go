@@ -199,7 +199,7 @@ type DeadLetter struct {
 	Kind        string  `json:"kind"`
 	Note        *string `json:"note"`
 
-	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid, expired or filter_error.
+	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid or expired.
 	Reason string `json:"reason"`
 
 	// ReplayExecutionID The execution of its last replay.
@@ -257,7 +257,7 @@ type DeadLetterList struct {
 
 // DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
 type DeadLetterTriggerConfig struct {
-	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired, filter_error.
+	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired.
 	Reasons []string `json:"reasons,omitempty"`
 
 	// Script Glob on the name of the script that failed.
@@ -269,14 +269,13 @@ type DeadLetterTriggerConfig struct {
 
 // Effect A change that the execution committed.
 type Effect struct {
-	Collection  *string `json:"collection,omitempty"`
-	Delay       *string `json:"delay,omitempty"`
-	Key         *string `json:"key,omitempty"`
-	OrderingKey *string `json:"ordering_key,omitempty"`
-	Priority    *int    `json:"priority,omitempty"`
-	Queue       *string `json:"queue,omitempty"`
-	Topic       *string `json:"topic,omitempty"`
-	Type        string  `json:"type"`
+	Collection *string `json:"collection,omitempty"`
+	Delay      *string `json:"delay,omitempty"`
+	Key        *string `json:"key,omitempty"`
+	Priority   *int    `json:"priority,omitempty"`
+	Queue      *string `json:"queue,omitempty"`
+	Topic      *string `json:"topic,omitempty"`
+	Type       string  `json:"type"`
 
 	// Value Any JSON value.
 	Value JSONValue `json:"value,omitempty"`
@@ -290,17 +289,14 @@ type Event struct {
 	Depth           int       `json:"depth"`
 	ID              string    `json:"id"`
 	Parentid        *string   `json:"parentid,omitempty"`
-
-	// Partitionkey The ordering key of a message to a queue.
-	Partitionkey *string   `json:"partitionkey,omitempty"`
-	Replayof     *string   `json:"replayof,omitempty"`
-	Rootid       string    `json:"rootid"`
-	Source       string    `json:"source"`
-	Specversion  string    `json:"specversion"`
-	Subject      *string   `json:"subject,omitempty"`
-	Time         time.Time `json:"time"`
-	Traceparent  *string   `json:"traceparent,omitempty"`
-	Type         string    `json:"type"`
+	Replayof        *string   `json:"replayof,omitempty"`
+	Rootid          string    `json:"rootid"`
+	Source          string    `json:"source"`
+	Specversion     string    `json:"specversion"`
+	Subject         *string   `json:"subject,omitempty"`
+	Time            time.Time `json:"time"`
+	Traceparent     *string   `json:"traceparent,omitempty"`
+	Type            string    `json:"type"`
 }
 
 // Execution defines model for Execution.
@@ -386,9 +382,6 @@ type FieldError struct {
 	Line    *int   `json:"line,omitempty"`
 	Message string `json:"message"`
 }
-
-// FilterPatch As `filter` in TriggerCreate; null or empty: every event fires.
-type FilterPatch = json.RawMessage
 
 // Fire defines model for Fire.
 type Fire struct {
@@ -570,9 +563,6 @@ type QueueMessage struct {
 	// Delay It does not run before; 0s (default) to 168h.
 	Delay *string `json:"delay,omitempty"`
 
-	// OrderingKey Messages with the same key run one at a time, in the order of sending, for each trigger of the queue; 1 to 256 bytes; left out: no order. An execution keeps its key until it has ended, retries and dead letter included.
-	OrderingKey *string `json:"ordering_key,omitempty"`
-
 	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
 	Priority *int `json:"priority,omitempty"`
 }
@@ -743,6 +733,27 @@ type ScriptVersionList struct {
 	NextCursor *string         `json:"next_cursor"`
 }
 
+// Secret What may be known of a secret.
+type Secret struct {
+	CreatedAt time.Time `json:"created_at"`
+	Name      string    `json:"name"`
+
+	// UpdatedAt When its value was set.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SecretList defines model for SecretList.
+type SecretList struct {
+	Items      []Secret `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
+// SecretValue defines model for SecretValue.
+type SecretValue struct {
+	// Value Text of 1 byte to 64 KiB. Binary values are to be encoded, e.g. in base64.
+	Value string `json:"value"`
+}
+
 // TopicMessage defines model for TopicMessage.
 type TopicMessage struct {
 	// Data Any JSON value.
@@ -755,12 +766,9 @@ type Trigger struct {
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
 	Enabled   bool          `json:"enabled"`
-
-	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
-	Filter *string `json:"filter"`
-	ID     string  `json:"id"`
-	Kind   string  `json:"kind"`
-	Name   string  `json:"name"`
+	ID        string        `json:"id"`
+	Kind      string        `json:"kind"`
+	Name      string        `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires             []time.Time `json:"next_fires,omitempty"`
@@ -780,9 +788,6 @@ type TriggerCreate struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
-
-	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
-	Filter *string `json:"filter,omitempty"`
 
 	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
@@ -804,10 +809,7 @@ type TriggerPatch struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
-
-	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
-	Filter FilterPatch `json:"filter,omitempty"`
-	Name   *string     `json:"name,omitempty"`
+	Name    *string       `json:"name,omitempty"`
 
 	// Retry A merge patch of a RetryPolicy; null: the instance's defaults.
 	Retry  RetryPolicyPatch `json:"retry,omitempty"`
@@ -858,6 +860,9 @@ type Queue = string
 
 // ScriptName defines model for ScriptName.
 type ScriptName = string
+
+// SecretName defines model for SecretName.
+type SecretName = string
 
 // Topic defines model for Topic.
 type Topic = string
@@ -1051,6 +1056,15 @@ type ListScriptVersionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListSecretsParams defines parameters for ListSecrets.
+type ListSecretsParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListTriggersParams defines parameters for ListTriggers.
 type ListTriggersParams struct {
 	// Kind Only this kind.
@@ -1089,6 +1103,9 @@ type PutScriptJSONRequestBody = ScriptPut
 
 // InvokeScriptJSONRequestBody defines body for InvokeScript for application/json ContentType.
 type InvokeScriptJSONRequestBody = Invoke
+
+// PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
+type PutSecretJSONRequestBody = SecretValue
 
 // PublishMessageJSONRequestBody defines body for PublishMessage for application/json ContentType.
 type PublishMessageJSONRequestBody = TopicMessage
@@ -1197,6 +1214,15 @@ type ServerInterface interface {
 	// ActivateScriptVersion Make a version the active one
 	// (POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate)
 	ActivateScriptVersion(c *gin.Context, app AppSlug, script ScriptName, version int)
+	// ListSecrets List the secrets of an app
+	// (GET /v1/apps/{app}/secrets)
+	ListSecrets(c *gin.Context, app AppSlug, params ListSecretsParams)
+	// DeleteSecret Delete a secret
+	// (DELETE /v1/apps/{app}/secrets/{secret})
+	DeleteSecret(c *gin.Context, app AppSlug, secret SecretName)
+	// PutSecret Set a secret
+	// (PUT /v1/apps/{app}/secrets/{secret})
+	PutSecret(c *gin.Context, app AppSlug, secret SecretName)
 	// PublishMessage Publish a message on a topic
 	// (POST /v1/apps/{app}/topics/{topic}/messages)
 	PublishMessage(c *gin.Context, app AppSlug, topic Topic)
@@ -2559,6 +2585,118 @@ func (siw *ServerInterfaceWrapper) ActivateScriptVersion(c *gin.Context) {
 	siw.Handler.ActivateScriptVersion(c, app, script, version)
 }
 
+// ListSecrets operation middleware
+func (siw *ServerInterfaceWrapper) ListSecrets(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSecretsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSecrets(c, app, params)
+}
+
+// DeleteSecret operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "secret" -------------
+	var secret SecretName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "secret", c.Param("secret"), &secret, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter secret: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteSecret(c, app, secret)
+}
+
+// PutSecret operation middleware
+func (siw *ServerInterfaceWrapper) PutSecret(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "secret" -------------
+	var secret SecretName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "secret", c.Param("secret"), &secret, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter secret: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutSecret(c, app, secret)
+}
+
 // PublishMessage operation middleware
 func (siw *ServerInterfaceWrapper) PublishMessage(c *gin.Context) {
 
@@ -2897,6 +3035,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PUT(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.PutKV)
 	router.POST(options.BaseURL+"/v1/apps/:app/topics/:topic/messages", wrapper.PublishMessage)
 	router.POST(options.BaseURL+"/v1/apps/:app/queues/:queue/messages", wrapper.SendMessage)
+	router.GET(options.BaseURL+"/v1/apps/:app/secrets", wrapper.ListSecrets)
+	router.DELETE(options.BaseURL+"/v1/apps/:app/secrets/:secret", wrapper.DeleteSecret)
+	router.PUT(options.BaseURL+"/v1/apps/:app/secrets/:secret", wrapper.PutSecret)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions", wrapper.ListExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution", wrapper.GetExecution)
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/:execution/cancel", wrapper.CancelExecution)
@@ -5925,6 +6066,312 @@ func (response ActivateScriptVersion500ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ListSecretsRequestObject struct {
+	App    AppSlug `json:"app"`
+	Params ListSecretsParams
+}
+
+type ListSecretsResponseObject interface {
+	VisitListSecretsResponse(w http.ResponseWriter) error
+}
+
+type ListSecrets200JSONResponse SecretList
+
+func (response ListSecrets200JSONResponse) VisitListSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecrets401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecrets401ApplicationProblemPlusJSONResponse) VisitListSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecrets404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecrets404ApplicationProblemPlusJSONResponse) VisitListSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecrets422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecrets422ApplicationProblemPlusJSONResponse) VisitListSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSecrets500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListSecrets500ApplicationProblemPlusJSONResponse) VisitListSecretsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSecretRequestObject struct {
+	App    AppSlug    `json:"app"`
+	Secret SecretName `json:"secret"`
+}
+
+type DeleteSecretResponseObject interface {
+	VisitDeleteSecretResponse(w http.ResponseWriter) error
+}
+
+type DeleteSecret204Response struct {
+}
+
+func (response DeleteSecret204Response) VisitDeleteSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSecret401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecret401ApplicationProblemPlusJSONResponse) VisitDeleteSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSecret404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecret404ApplicationProblemPlusJSONResponse) VisitDeleteSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSecret422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecret422ApplicationProblemPlusJSONResponse) VisitDeleteSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSecret500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSecret500ApplicationProblemPlusJSONResponse) VisitDeleteSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecretRequestObject struct {
+	App    AppSlug    `json:"app"`
+	Secret SecretName `json:"secret"`
+	Body   *PutSecretJSONRequestBody
+}
+
+type PutSecretResponseObject interface {
+	VisitPutSecretResponse(w http.ResponseWriter) error
+}
+
+type PutSecret201Response struct {
+}
+
+func (response PutSecret201Response) VisitPutSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(201)
+	return nil
+}
+
+type PutSecret204Response struct {
+}
+
+func (response PutSecret204Response) VisitPutSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PutSecret400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret400ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecret401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret401ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecret404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret404ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecret409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret409ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecret413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret413ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecret422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret422ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSecret500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutSecret500ApplicationProblemPlusJSONResponse) VisitPutSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PublishMessageRequestObject struct {
 	App   AppSlug `json:"app"`
 	Topic Topic   `json:"topic"`
@@ -6873,6 +7320,15 @@ type StrictServerInterface interface {
 	// ActivateScriptVersion Make a version the active one
 	// (POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate)
 	ActivateScriptVersion(ctx context.Context, request ActivateScriptVersionRequestObject) (ActivateScriptVersionResponseObject, error)
+	// ListSecrets List the secrets of an app
+	// (GET /v1/apps/{app}/secrets)
+	ListSecrets(ctx context.Context, request ListSecretsRequestObject) (ListSecretsResponseObject, error)
+	// DeleteSecret Delete a secret
+	// (DELETE /v1/apps/{app}/secrets/{secret})
+	DeleteSecret(ctx context.Context, request DeleteSecretRequestObject) (DeleteSecretResponseObject, error)
+	// PutSecret Set a secret
+	// (PUT /v1/apps/{app}/secrets/{secret})
+	PutSecret(ctx context.Context, request PutSecretRequestObject) (PutSecretResponseObject, error)
 	// PublishMessage Publish a message on a topic
 	// (POST /v1/apps/{app}/topics/{topic}/messages)
 	PublishMessage(ctx context.Context, request PublishMessageRequestObject) (PublishMessageResponseObject, error)
@@ -7449,6 +7905,60 @@ func (h *strictHandler) ActivateScriptVersion(c *gin.Context, app AppSlug, scrip
 		return
 	}
 	if err := response.VisitActivateScriptVersionResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListSecrets reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListSecrets(c *gin.Context, app AppSlug, params ListSecretsParams) {
+	var request ListSecretsRequestObject
+	request.App = app
+	request.Params = params
+	response, err := h.operations.ListSecrets(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListSecretsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// DeleteSecret reads the request, calls the operation and writes its answer.
+func (h *strictHandler) DeleteSecret(c *gin.Context, app AppSlug, secret SecretName) {
+	var request DeleteSecretRequestObject
+	request.App = app
+	request.Secret = secret
+	response, err := h.operations.DeleteSecret(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitDeleteSecretResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// PutSecret reads the request, calls the operation and writes its answer.
+func (h *strictHandler) PutSecret(c *gin.Context, app AppSlug, secret SecretName) {
+	var request PutSecretRequestObject
+	request.App = app
+	request.Secret = secret
+	var body PutSecretJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.PutSecret(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitPutSecretResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

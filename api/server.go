@@ -7,7 +7,6 @@ import (
 	"context"
 	_ "embed"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -35,6 +34,7 @@ type Options struct {
 	KV          picloud.KV
 	Topics      picloud.Topics
 	Queues      picloud.Queues
+	Secrets     picloud.Secrets
 	Executions  picloud.Executions
 	Abandoned   picloud.Abandoned
 	DeadLetters picloud.DeadLetters
@@ -52,9 +52,6 @@ type Options struct {
 	Ceiling   picloud.Limits      // what a script may ask for at most; zero fields = picloud.DefaultLimits
 	Retry     picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
 	MaxDepth  int                 // of a chain of triggers; 0 = 16
-
-	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
@@ -76,9 +73,6 @@ func New(options Options) http.Handler {
 	}
 	if options.MaxDepth == 0 {
 		options.MaxDepth = 16
-	}
-	if options.BodyTimeout == 0 {
-		options.BodyTimeout = defaultBodyTimeout
 	}
 	options.Ceiling = options.Ceiling.Or(picloud.DefaultLimits)
 	options.PublicURL = strings.TrimRight(options.PublicURL, "/")

@@ -97,7 +97,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log.SetOutput(w.log)
 	log.SetLevel(logrus.DebugLevel)
 	w.options = Options{
-		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Executions: m, Abandoned: m, DeadLetters: m, Engine: w.engine, Inbox: inbox, Outbox: m,
+		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Abandoned: m, DeadLetters: m, Engine: w.engine, Inbox: inbox, Outbox: m,
 		Endpoints: m, Idempotency: m, Schedules: m, Log: log, AdminKey: testKey,
 		TemporalUI: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, "temporal "+r.URL.Path+r.Header.Get("Authorization"))

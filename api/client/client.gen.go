@@ -201,7 +201,7 @@ type DeadLetter struct {
 	Kind        string  `json:"kind"`
 	Note        *string `json:"note"`
 
-	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid, expired or filter_error.
+	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid or expired.
 	Reason string `json:"reason"`
 
 	// ReplayExecutionID The execution of its last replay.
@@ -259,7 +259,7 @@ type DeadLetterList struct {
 
 // DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
 type DeadLetterTriggerConfig struct {
-	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired, filter_error.
+	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired.
 	Reasons []string `json:"reasons,omitempty"`
 
 	// Script Glob on the name of the script that failed.
@@ -271,14 +271,13 @@ type DeadLetterTriggerConfig struct {
 
 // Effect A change that the execution committed.
 type Effect struct {
-	Collection  *string `json:"collection,omitempty"`
-	Delay       *string `json:"delay,omitempty"`
-	Key         *string `json:"key,omitempty"`
-	OrderingKey *string `json:"ordering_key,omitempty"`
-	Priority    *int    `json:"priority,omitempty"`
-	Queue       *string `json:"queue,omitempty"`
-	Topic       *string `json:"topic,omitempty"`
-	Type        string  `json:"type"`
+	Collection *string `json:"collection,omitempty"`
+	Delay      *string `json:"delay,omitempty"`
+	Key        *string `json:"key,omitempty"`
+	Priority   *int    `json:"priority,omitempty"`
+	Queue      *string `json:"queue,omitempty"`
+	Topic      *string `json:"topic,omitempty"`
+	Type       string  `json:"type"`
 
 	// Value Any JSON value.
 	Value JSONValue `json:"value,omitempty"`
@@ -292,17 +291,14 @@ type Event struct {
 	Depth           int       `json:"depth"`
 	ID              string    `json:"id"`
 	Parentid        *string   `json:"parentid,omitempty"`
-
-	// Partitionkey The ordering key of a message to a queue.
-	Partitionkey *string   `json:"partitionkey,omitempty"`
-	Replayof     *string   `json:"replayof,omitempty"`
-	Rootid       string    `json:"rootid"`
-	Source       string    `json:"source"`
-	Specversion  string    `json:"specversion"`
-	Subject      *string   `json:"subject,omitempty"`
-	Time         time.Time `json:"time"`
-	Traceparent  *string   `json:"traceparent,omitempty"`
-	Type         string    `json:"type"`
+	Replayof        *string   `json:"replayof,omitempty"`
+	Rootid          string    `json:"rootid"`
+	Source          string    `json:"source"`
+	Specversion     string    `json:"specversion"`
+	Subject         *string   `json:"subject,omitempty"`
+	Time            time.Time `json:"time"`
+	Traceparent     *string   `json:"traceparent,omitempty"`
+	Type            string    `json:"type"`
 }
 
 // Execution defines model for Execution.
@@ -388,9 +384,6 @@ type FieldError struct {
 	Line    *int   `json:"line,omitempty"`
 	Message string `json:"message"`
 }
-
-// FilterPatch As `filter` in TriggerCreate; null or empty: every event fires.
-type FilterPatch = json.RawMessage
 
 // Fire defines model for Fire.
 type Fire struct {
@@ -572,9 +565,6 @@ type QueueMessage struct {
 	// Delay It does not run before; 0s (default) to 168h.
 	Delay *string `json:"delay,omitempty"`
 
-	// OrderingKey Messages with the same key run one at a time, in the order of sending, for each trigger of the queue; 1 to 256 bytes; left out: no order. An execution keeps its key until it has ended, retries and dead letter included.
-	OrderingKey *string `json:"ordering_key,omitempty"`
-
 	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
 	Priority *int `json:"priority,omitempty"`
 }
@@ -745,6 +735,27 @@ type ScriptVersionList struct {
 	NextCursor *string         `json:"next_cursor"`
 }
 
+// Secret What may be known of a secret.
+type Secret struct {
+	CreatedAt time.Time `json:"created_at"`
+	Name      string    `json:"name"`
+
+	// UpdatedAt When its value was set.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SecretList defines model for SecretList.
+type SecretList struct {
+	Items      []Secret `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
+// SecretValue defines model for SecretValue.
+type SecretValue struct {
+	// Value Text of 1 byte to 64 KiB. Binary values are to be encoded, e.g. in base64.
+	Value string `json:"value"`
+}
+
 // TopicMessage defines model for TopicMessage.
 type TopicMessage struct {
 	// Data Any JSON value.
@@ -757,12 +768,9 @@ type Trigger struct {
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
 	Enabled   bool          `json:"enabled"`
-
-	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
-	Filter *string `json:"filter"`
-	ID     string  `json:"id"`
-	Kind   string  `json:"kind"`
-	Name   string  `json:"name"`
+	ID        string        `json:"id"`
+	Kind      string        `json:"kind"`
+	Name      string        `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires             []time.Time `json:"next_fires,omitempty"`
@@ -782,9 +790,6 @@ type TriggerCreate struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
-
-	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
-	Filter *string `json:"filter,omitempty"`
 
 	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
@@ -806,10 +811,7 @@ type TriggerPatch struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
-
-	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
-	Filter FilterPatch `json:"filter,omitempty"`
-	Name   *string     `json:"name,omitempty"`
+	Name    *string       `json:"name,omitempty"`
 
 	// Retry A merge patch of a RetryPolicy; null: the instance's defaults.
 	Retry  RetryPolicyPatch `json:"retry,omitempty"`
@@ -860,6 +862,9 @@ type Queue = string
 
 // ScriptName defines model for ScriptName.
 type ScriptName = string
+
+// SecretName defines model for SecretName.
+type SecretName = string
 
 // Topic defines model for Topic.
 type Topic = string
@@ -1053,6 +1058,15 @@ type ListScriptVersionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListSecretsParams defines parameters for ListSecrets.
+type ListSecretsParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListTriggersParams defines parameters for ListTriggers.
 type ListTriggersParams struct {
 	// Kind Only this kind.
@@ -1091,6 +1105,9 @@ type PutScriptJSONRequestBody = ScriptPut
 
 // InvokeScriptJSONRequestBody defines body for InvokeScript for application/json ContentType.
 type InvokeScriptJSONRequestBody = Invoke
+
+// PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
+type PutSecretJSONRequestBody = SecretValue
 
 // PublishMessageJSONRequestBody defines body for PublishMessage for application/json ContentType.
 type PublishMessageJSONRequestBody = TopicMessage
@@ -1496,6 +1513,40 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate (the `ActivateScriptVersion` operationId).
 	ActivateScriptVersion(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSecrets List the secrets of an app
+	//
+	// Names and times, by name. No address gives a value.
+	//
+	// Corresponds with GET /v1/apps/{app}/secrets (the `ListSecrets` operationId).
+	ListSecrets(ctx context.Context, app AppSlug, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSecret Delete a secret
+	//
+	// Scripts that ask for it fail from now on, and http triggers that verify with it refuse every request.
+	//
+	// Corresponds with DELETE /v1/apps/{app}/secrets/{secret} (the `DeleteSecret` operationId).
+	DeleteSecret(ctx context.Context, app AppSlug, secret SecretName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSecretWithBody Set a secret
+	//
+	// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+	// secrets: 409 `secrets_full`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+	PutSecretWithBody(ctx context.Context, app AppSlug, secret SecretName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSecret Set a secret
+	//
+	// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+	// secrets: 409 `secrets_full`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+	PutSecret(ctx context.Context, app AppSlug, secret SecretName, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PublishMessageWithBody Publish a message on a topic
 	//
@@ -2312,6 +2363,80 @@ func (c *Client) ListScriptVersions(ctx context.Context, app AppSlug, script Scr
 // Corresponds with POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate (the `ActivateScriptVersion` operationId).
 func (c *Client) ActivateScriptVersion(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewActivateScriptVersionRequest(c.Server, app, script, version)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSecrets List the secrets of an app
+//
+// Names and times, by name. No address gives a value.
+//
+// Corresponds with GET /v1/apps/{app}/secrets (the `ListSecrets` operationId).
+func (c *Client) ListSecrets(ctx context.Context, app AppSlug, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSecretsRequest(c.Server, app, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSecret Delete a secret
+//
+// Scripts that ask for it fail from now on, and http triggers that verify with it refuse every request.
+//
+// Corresponds with DELETE /v1/apps/{app}/secrets/{secret} (the `DeleteSecret` operationId).
+func (c *Client) DeleteSecret(ctx context.Context, app AppSlug, secret SecretName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSecretRequest(c.Server, app, secret)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSecretWithBody Set a secret
+//
+// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+// secrets: 409 `secrets_full`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+func (c *Client) PutSecretWithBody(ctx context.Context, app AppSlug, secret SecretName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSecretRequestWithBody(c.Server, app, secret, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSecret Set a secret
+//
+// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+// secrets: 409 `secrets_full`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+func (c *Client) PutSecret(ctx context.Context, app AppSlug, secret SecretName, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSecretRequest(c.Server, app, secret, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4472,6 +4597,174 @@ func NewActivateScriptVersionRequest(server string, app AppSlug, script ScriptNa
 	return req, nil
 }
 
+// NewListSecretsRequest constructs an http.Request for the ListSecrets method
+func NewListSecretsRequest(server string, app AppSlug, params *ListSecretsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/secrets", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteSecretRequest constructs an http.Request for the DeleteSecret method
+func NewDeleteSecretRequest(server string, app AppSlug, secret SecretName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "secret", secret, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/secrets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutSecretRequest calls the generic PutSecret builder with application/json body
+func NewPutSecretRequest(server string, app AppSlug, secret SecretName, body PutSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSecretRequestWithBody(server, app, secret, "application/json", bodyReader)
+}
+
+// NewPutSecretRequestWithBody constructs an http.Request for the PutSecret method, with any body, and a specified content type
+func NewPutSecretRequestWithBody(server string, app AppSlug, secret SecretName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "secret", secret, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/secrets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewPublishMessageRequest calls the generic PublishMessage builder with application/json body
 func NewPublishMessageRequest(server string, app AppSlug, topic Topic, body PublishMessageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5322,6 +5615,44 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate (the `ActivateScriptVersion` operationId).
 	ActivateScriptVersionWithResponse(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*ActivateScriptVersionResponse, error)
+
+	// ListSecretsWithResponse List the secrets of an app
+	//
+	// Names and times, by name. No address gives a value.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/secrets (the `ListSecrets` operationId).
+	ListSecretsWithResponse(ctx context.Context, app AppSlug, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*ListSecretsResponse, error)
+
+	// DeleteSecretWithResponse Delete a secret
+	//
+	// Scripts that ask for it fail from now on, and http triggers that verify with it refuse every request.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/apps/{app}/secrets/{secret} (the `DeleteSecret` operationId).
+	DeleteSecretWithResponse(ctx context.Context, app AppSlug, secret SecretName, reqEditors ...RequestEditorFn) (*DeleteSecretResponse, error)
+
+	// PutSecretWithBodyWithResponse Set a secret
+	//
+	// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+	// secrets: 409 `secrets_full`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+	PutSecretWithBodyWithResponse(ctx context.Context, app AppSlug, secret SecretName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSecretResponse, error)
+
+	// PutSecretWithResponse Set a secret
+	//
+	// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+	// secrets: 409 `secrets_full`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+	PutSecretWithResponse(ctx context.Context, app AppSlug, secret SecretName, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSecretResponse, error)
 
 	// PublishMessageWithBodyWithResponse Publish a message on a topic
 	//
@@ -7736,6 +8067,220 @@ func (r ActivateScriptVersionResponse) ContentType() string {
 	return ""
 }
 
+type ListSecretsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretList
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSecretsResponse) GetJSON200() *SecretList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListSecretsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListSecretsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListSecretsResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListSecretsResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSecretsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSecretsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSecretsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSecretsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteSecretResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteSecretResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteSecretResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteSecretResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PutSecretResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PublishMessageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8982,6 +9527,68 @@ func (c *ClientWithResponses) ActivateScriptVersionWithResponse(ctx context.Cont
 		return nil, err
 	}
 	return ParseActivateScriptVersionResponse(rsp)
+}
+
+// ListSecretsWithResponse List the secrets of an app
+//
+// Names and times, by name. No address gives a value.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/secrets (the `ListSecrets` operationId).
+func (c *ClientWithResponses) ListSecretsWithResponse(ctx context.Context, app AppSlug, params *ListSecretsParams, reqEditors ...RequestEditorFn) (*ListSecretsResponse, error) {
+	rsp, err := c.ListSecrets(ctx, app, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSecretsResponse(rsp)
+}
+
+// DeleteSecretWithResponse Delete a secret
+//
+// Scripts that ask for it fail from now on, and http triggers that verify with it refuse every request.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/apps/{app}/secrets/{secret} (the `DeleteSecret` operationId).
+func (c *ClientWithResponses) DeleteSecretWithResponse(ctx context.Context, app AppSlug, secret SecretName, reqEditors ...RequestEditorFn) (*DeleteSecretResponse, error) {
+	rsp, err := c.DeleteSecret(ctx, app, secret, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSecretResponse(rsp)
+}
+
+// PutSecretWithBodyWithResponse Set a secret
+//
+// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+// secrets: 409 `secrets_full`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+func (c *ClientWithResponses) PutSecretWithBodyWithResponse(ctx context.Context, app AppSlug, secret SecretName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSecretResponse, error) {
+	rsp, err := c.PutSecretWithBody(ctx, app, secret, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSecretResponse(rsp)
+}
+
+// PutSecretWithResponse Set a secret
+//
+// Stores the value, encrypted under the instance's key, in the place of the one that is there; runs that begin later read it by `ctx.secrets.get(name)`. An app has at most 100
+// secrets: 409 `secrets_full`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/apps/{app}/secrets/{secret} (the `PutSecret` operationId).
+func (c *ClientWithResponses) PutSecretWithResponse(ctx context.Context, app AppSlug, secret SecretName, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSecretResponse, error) {
+	rsp, err := c.PutSecret(ctx, app, secret, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSecretResponse(rsp)
 }
 
 // PublishMessageWithBodyWithResponse Publish a message on a topic
@@ -11046,6 +11653,184 @@ func ParseActivateScriptVersionResponse(rsp *http.Response) (*ActivateScriptVers
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSecretsResponse parses an HTTP response from a ListSecretsWithResponse call
+func ParseListSecretsResponse(rsp *http.Response) (*ListSecretsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSecretsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSecretResponse parses an HTTP response from a DeleteSecretWithResponse call
+func ParseDeleteSecretResponse(rsp *http.Response) (*DeleteSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutSecretResponse parses an HTTP response from a PutSecretWithResponse call
+func ParsePutSecretResponse(rsp *http.Response) (*PutSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		break // No content-type
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Unprocessable
