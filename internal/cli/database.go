@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"github.com/picloud/picloud/deployments/embedded/pgserver"
+	"github.com/picloud/picloud/internal/secrets"
 	"github.com/picloud/picloud/internal/store"
 	"github.com/picloud/picloud/schema"
 )
@@ -92,15 +93,22 @@ func (i *instance) openStore(ctx context.Context, d databases) (*store.Store, er
 			return nil, err
 		}
 	}
+	keys, err := secrets.Open(keySource(i.config))
+	if err != nil {
+		return nil, err
+	}
 	data, err := store.Open(context.WithoutCancel(ctx), d.picloud, store.Options{
 		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays,
-		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Log: i.log,
+		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Sealer: keys, Log: i.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	i.onStop("store", func(context.Context) error { data.Close(); return nil })
+	if err := i.adoptInstanceKey(ctx, data, keys); err != nil {
+		return nil, err
+	}
 	return data, data.MaintainPartitions(ctx)
 }
 

@@ -239,7 +239,7 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 		processes = 2 * runtime.GOMAXPROCS(0)
 	}
 	pool, err := sandbox.New(sandbox.Options{
-		Command: []string{self, sandboxChild}, Size: processes, KV: data, Ceiling: i.config.Ceiling(), Log: i.log,
+		Command: []string{self, sandboxChild}, Size: processes, KV: data, Secrets: data, Ceiling: i.config.Ceiling(), Log: i.log,
 		RequireAll: i.config.Sandbox.Require == config.RequireFull,
 		Egress:     &egress.Guard{AllowPrivate: i.config.Fetch.AllowPrivate, Allow: i.config.FetchRules()},
 	})
@@ -282,9 +282,9 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	}
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
-		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Executions: data, Abandoned: data, DeadLetters: data,
+		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Abandoned: data, DeadLetters: data,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
-		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, Runner: pool, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 	}))
 	go func() {

@@ -4,8 +4,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -20,6 +18,8 @@ type Config struct {
 	TemporalAddr    string `env:"PICLOUD_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"` // gRPC of the in-process Temporal
 	PublicURL       string `env:"PICLOUD_PUBLIC_URL"`                                // how users reach HTTPAddr; "" = http://<HTTPAddr>
 	AdminKey        string `env:"PICLOUD_ADMIN_KEY,unset"`                           // the first key; "" = made on the first start
+	InstanceKey     string `env:"PICLOUD_INSTANCE_KEY,unset"`                        // seals the secrets; "" = InstanceKeyFile
+	InstanceKeyFile string `env:"PICLOUD_INSTANCE_KEY_FILE"`                         // "" = <DataDir>/instance-key
 	DatabaseURL     string `env:"DATABASE_URL"`                                      // "" = a private PostgreSQL
 	MigrationURL    string `env:"PICLOUD_MIGRATION_DATABASE_URL"`                    // DATABASE_URL's database as the owner of its schema; "" = DATABASE_URL
 	TemporalAddress string `env:"TEMPORAL_ADDRESS"`                                  // "" = an in-process Temporal; else the SDK's TEMPORAL_* hold
@@ -29,8 +29,6 @@ type Config struct {
 
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
 	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
-
-	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
@@ -132,11 +130,11 @@ func (c Config) check() error {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		wrong = append(wrong, errors.New("PICLOUD_TLS_CERT_FILE and PICLOUD_TLS_KEY_FILE belong together: set both or neither"))
 	}
-	if !loopback(c.TemporalAddr) {
-		wrong = append(wrong, fmt.Errorf("PICLOUD_TEMPORAL_ADDR is %q: a port of this machine's loopback, such as 127.0.0.1:7233, since the in-process Temporal asks nobody who they are", c.TemporalAddr))
-	}
 	if c.MigrationURL != "" && c.DatabaseURL == "" {
 		wrong = append(wrong, errors.New("PICLOUD_MIGRATION_DATABASE_URL needs DATABASE_URL: the private PostgreSQL has its own two roles"))
+	}
+	if c.InstanceKey != "" && c.InstanceKeyFile != "" {
+		wrong = append(wrong, errors.New("PICLOUD_INSTANCE_KEY and PICLOUD_INSTANCE_KEY_FILE are both set: one of them"))
 	}
 	if c.AdminKey != "" && len(c.AdminKey) < 16 {
 		wrong = append(wrong, errors.New("PICLOUD_ADMIN_KEY is too short: at least 16 characters"))
@@ -145,19 +143,6 @@ func (c Config) check() error {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_TRIGGER_RETRY_*: %w", err))
 	}
 	return errors.Join(wrong...)
-}
-
-// loopback says whether address, a host:port, can be reached from this machine only.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // RetryPolicy is the instance's default.
