@@ -10,9 +10,10 @@ BINARY := bin/picloud
 GOLANGCI_LINT_VERSION := v2.15.0
 SQLC_VERSION := v1.31.1
 WORKFLOWCHECK_VERSION := v0.6.0
+GOVULNCHECK_VERSION := v1.9.0
 
 # What links the Temporal server or its UI is tested without -race: compiling them twice costs minutes, and those tests drive processes from outside.
-UNRACED := deployments/embedded/temporalserver|deployments/embedded/temporalui|internal/cli|cmd/picloud|bench
+UNRACED := deployments/embedded/temporalserver|deployments/embedded/temporalui|internal/cli|cmd/picloud|bench|deployments/caddy
 
 .PHONY: help
 help: ## this list
@@ -32,12 +33,16 @@ build: ## build bin/picloud
 	@go build -ldflags "-s -w -X github.com/picloud/picloud/internal/cli.Version=$(VERSION)" -o $(BINARY) ./cmd/picloud
 
 .PHONY: test
-test: postgresql build example-packages ## every test, with a real PostgreSQL and a real Temporal
+test: postgresql test-tools build example-packages ## every test, with a real PostgreSQL and a real Temporal
 	@export PICLOUD_TEST_BIN=$(CURDIR)/$(BINARY); \
 	 echo "== with the race detector"; \
 	 go test -race -timeout 20m $$(go list ./... | grep -vE '/($(UNRACED))$$'); \
 	 echo "== whole programs"; \
 	 go test -timeout 20m $$(go list ./... | grep -E '/($(UNRACED))$$')
+
+.PHONY: test-tools
+test-tools:
+	@deployments/install/test-tools.sh caddy swaks
 
 .PHONY: example-packages
 example-packages:
@@ -62,6 +67,10 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/workflowcheck ## golangci-lint, go vet, wo
 	@$(TOOLS)/golangci-lint run ./...
 	@$(TOOLS)/workflowcheck ./workflows/...
 
+.PHONY: vulnerabilities
+vulnerabilities: $(TOOLS)/govulncheck ## known vulnerabilities in what the code calls (asks vuln.go.dev)
+	@$(TOOLS)/govulncheck ./...
+
 .PHONY: generate
 generate: $(TOOLS)/sqlc ## generated code: SQL queries, API server and client
 	@cd schema && $(TOOLS)/sqlc generate
@@ -81,3 +90,5 @@ $(TOOLS)/sqlc: Makefile
 	@GOBIN=$(TOOLS) go install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION) && touch $@
 $(TOOLS)/workflowcheck: Makefile
 	@GOBIN=$(TOOLS) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION) && touch $@
+$(TOOLS)/govulncheck: Makefile
+	@GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) && touch $@

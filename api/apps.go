@@ -30,7 +30,7 @@ func (s *server) ListApps(ctx context.Context, request ListAppsRequestObject) (L
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Apps.ListApps(ctx, p)
+	list, err := s.Apps.ListApps(ctx, nil, p)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s *server) CreateApp(ctx context.Context, request CreateAppRequestObject) 
 	if name == "" {
 		name = request.Body.Slug
 	}
-	app, err := s.Apps.CreateApp(ctx, request.Body.Slug, name)
+	app, err := s.Apps.CreateApp(ctx, request.Body.Slug, name, auth.PrincipalFrom(ctx).Name)
 	if err != nil {
 		return nil, err
 	}

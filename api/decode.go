@@ -97,7 +97,7 @@ func decodeJSON(data []byte, into any, prefix string) error {
 }
 
 // notYet are fields that the contract has and this version does not.
-var notYet = []string{"filter", "dry_run", "config.signature", "config.secret", "config.batch_size", "config.batch_window", "ordering_key"}
+var notYet = []string{"dry_run", "config.signature", "config.secret", "config.batch_size", "config.batch_window", "ordering_key"}
 
 var rawType = reflect.TypeFor[json.RawMessage]()
 

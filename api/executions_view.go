@@ -79,7 +79,7 @@ func toEvent(e *picloud.Event) *Event {
 	return &Event{
 		Specversion: e.SpecVersion, ID: e.ID, Source: e.Source, Type: e.Type, Subject: orNil(e.Subject), Time: e.Time.UTC(),
 		Datacontenttype: orNil(e.DataContentType), Data: e.Data, Rootid: e.RootID, Parentid: orNil(e.ParentID), Depth: e.Depth,
-		Traceparent: orNil(e.TraceParent), Replayof: orNil(e.ReplayOf),
+		Traceparent: orNil(e.TraceParent), Replayof: orNil(e.ReplayOf), Partitionkey: orNil(e.PartitionKey),
 	}
 }
 
@@ -100,5 +100,5 @@ func toLogLine(l picloud.LogLine) LogLine {
 }
 
 func toEffect(e picloud.Effect) Effect {
-	return Effect{Type: string(e.Type), Collection: orNil(e.Collection), Key: orNil(e.Key), Topic: orNil(e.Topic), Queue: orNil(e.Queue), Delay: optionalDuration(e.Delay), Priority: orNil(e.Priority), Value: e.Value}
+	return Effect{Type: string(e.Type), Collection: orNil(e.Collection), Key: orNil(e.Key), Topic: orNil(e.Topic), Queue: orNil(e.Queue), Delay: optionalDuration(e.Delay), Priority: orNil(e.Priority), OrderingKey: orNil(e.OrderingKey), Value: e.Value}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/filter"
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -41,6 +42,10 @@ type call struct {
 // ingress serves /run/{app}/{script}[/*path].
 func (s *server) ingress(c *gin.Context) {
 	x, err := s.newCall(c)
+	if errors.Is(err, errRefused) { // as good as done: a sender of webhooks would take an error for a reason to come again
+		c.Status(http.StatusNoContent)
+		return
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -88,6 +93,9 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 	event := newEvent(r.Context(), "/apps/"+endpoint.App.Slug+"/http/"+endpoint.Script, path, data)
 	event.Type = picloud.TypeHTTPRequest
 	trigger := matchHTTP(endpoint.Triggers, r.Method, path)
+	if err := sift(trigger, event); err != nil {
+		return call{}, err
+	}
 	f := s.newFiring(endpoint, trigger, event, auth.PrincipalFrom(r.Context()).Name)
 	f.What = "http " + r.Method + " " + path[:min(len(path), 100)]
 	f.What = strings.ToValidUTF8(f.What, "")
@@ -113,6 +121,29 @@ func matchHTTP(triggers []picloud.Trigger, method, path string) *picloud.Trigger
 			(t.HTTP.Path == "" || picloud.Glob(t.HTTP.Path).Match(path)) {
 			return &triggers[i]
 		}
+	}
+	return nil
+}
+
+// errRefused says that the filter of the trigger that covers a request lets it not fire.
+var errRefused = errors.New("the trigger's filter refuses the request")
+
+// sift asks the filter of the trigger that covers a request, if any: errRefused, or Invalid "filter_error" where it has no value for the request. The caller hears of that,
+// and nothing is stored.
+func sift(t *picloud.Trigger, event picloud.Event) error {
+	if t == nil || t.Filter == "" {
+		return nil
+	}
+	f, err := filter.Compile("filter", t.Filter)
+	if err != nil {
+		return err
+	}
+	matches, err := f.Match(filter.Of(event))
+	if err != nil {
+		return picloud.Errorf(picloud.Invalid, "filter_error", "the filter of the trigger %s has no value for this request: %s", t.Name, err)
+	}
+	if !matches {
+		return errRefused
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ const executionHeader = "X-PiCloud-Execution"
 var ownHeaders = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Te": true,
 	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Content-Length": true, "X-Picloud-Execution": true, "X-Request-Id": true,
+	"Strict-Transport-Security": true, "X-Content-Type-Options": true,
 }
 
 // answer turns the end of an execution into the HTTP answer.
@@ -60,13 +61,12 @@ func (s *server) answerResponse(c *gin.Context, id string, r picloud.Response) {
 	h := c.Writer.Header()
 	for _, pair := range r.Headers {
 		if name := http.CanonicalHeaderKey(strings.TrimSpace(pair[0])); !ownHeaders[name] {
-			h.Add(name, pair[1])
+			h.Add(name, pair[1]) // a Content-Security-Policy of its own narrows that of its door: both hold
 		}
 	}
 	if len(r.Body) > 0 && h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "text/plain; charset=utf-8") // never sniffed: a script's text is no page unless it says so
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
 	c.Status(r.Status)
 	if r.Status == http.StatusNoContent || r.Status == http.StatusNotModified || len(r.Body) == 0 {
 		c.Writer.WriteHeaderNow()

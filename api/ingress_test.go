@@ -57,6 +57,23 @@ func ingressScenarios() []scenario {
 				require.Empty(t, w.enqueued, "a caller that waits does not go through the outbox")
 			},
 		},
+		{
+			name: "refused by the filter", method: "PUT", path: run("hello") + "/later/1", body: `{"n":1}`, headers: typed("application/json"),
+			before: func(w *world) { w.triggers[0].Filter = "event.data.body.n > 1" }, status: 204,
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				t.Helper()
+				require.Empty(t, w.enqueued)
+				require.Empty(t, w.engine.started)
+			},
+		},
+		{
+			name: "passes the filter", method: "PUT", path: run("hello") + "/later/1", body: `{"n":2}`, headers: typed("application/json"),
+			before: func(w *world) { w.triggers[0].Filter = "event.data.body.n > 1" }, status: 202,
+		},
+		{
+			name: "filter without a value", method: "PUT", path: run("hello") + "/later/1", body: `{}`, headers: typed("application/json"),
+			before: func(w *world) { w.triggers[0].Filter = "event.data.body.n > 1" }, status: 422, code: "filter_error", says: []string{"no such key: n"},
+		},
 		{name: "no path", path: run("hello"), status: 200, says: []string{`"path":"/"`, `"body":null`, `"query":{}`}},
 		{name: "nothing returned", path: run("nothing"), status: 200, says: []string{"null"}},
 		{

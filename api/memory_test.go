@@ -92,7 +92,7 @@ func sortedValues[T any](m map[string]T) []T {
 	return out
 }
 
-func (m *memory) CreateApp(_ context.Context, slug, name string) (picloud.App, error) {
+func (m *memory) CreateApp(_ context.Context, slug, name, _ string) (picloud.App, error) {
 	if _, ok := m.app[slug]; ok {
 		return picloud.App{}, picloud.Errorf(picloud.Conflict, "app_exists", "taken")
 	}
@@ -113,8 +113,9 @@ func (m *memory) App(_ context.Context, slug string) (picloud.App, error) {
 	return a, nil
 }
 
-func (m *memory) ListApps(_ context.Context, page picloud.Page) (picloud.List[picloud.App], error) {
-	return pageOf(sortedValues(m.app), page, func(a picloud.App) string { return a.Slug }, greater), nil
+func (m *memory) ListApps(_ context.Context, slugs []string, page picloud.Page) (picloud.List[picloud.App], error) {
+	items := slices.DeleteFunc(sortedValues(m.app), func(a picloud.App) bool { return slugs != nil && !slices.Contains(slugs, a.Slug) })
+	return pageOf(items, page, func(a picloud.App) string { return a.Slug }, greater), nil
 }
 
 func (m *memory) SetFetchAllow(_ context.Context, slug string, entries []string) (picloud.App, error) {
@@ -431,7 +432,7 @@ func (m *memory) Send(_ context.Context, _ picloud.App, msg picloud.QueueMessage
 	}
 	defer m.write()()
 	m.origins = append(m.origins, from)
-	m.published = append(m.published, picloud.Effect{Type: picloud.EffectQueueSend, Queue: msg.Queue, Value: msg.Data, Delay: msg.Delay, Priority: msg.Priority})
+	m.published = append(m.published, picloud.Effect{Type: picloud.EffectQueueSend, Queue: msg.Queue, Value: msg.Data, Delay: msg.Delay, Priority: msg.Priority, OrderingKey: msg.OrderingKey})
 	return picloud.Published{EventID: testID(78), Executions: []string{testID(77)}}, nil
 }
 

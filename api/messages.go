@@ -31,7 +31,10 @@ func (s *server) SendMessage(ctx context.Context, request SendMessageRequestObje
 	if err != nil {
 		return nil, err
 	}
-	m := picloud.QueueMessage{Queue: request.Queue, Data: request.Body.Data, Priority: deref(request.Body.Priority)}
+	m := picloud.QueueMessage{Queue: request.Queue, Data: request.Body.Data, Priority: deref(request.Body.Priority), OrderingKey: deref(request.Body.OrderingKey)}
+	if request.Body.OrderingKey != nil && m.OrderingKey == "" {
+		return nil, picloud.InvalidField("ordering_key", "must not be empty: leave it out where no order is wanted")
+	}
 	if request.Body.Delay != nil {
 		if m.Delay, err = parseDuration("delay", *request.Body.Delay); err != nil {
 			return nil, err

@@ -36,7 +36,7 @@ func (s *server) identify(c *gin.Context) {
 	base := s.PublicURL
 	if base == "" {
 		base = "http://" + c.Request.Host
-		if c.Request.TLS != nil || c.GetHeader("X-Forwarded-Proto") == "https" {
+		if s.secured(c) {
 			base = "https://" + c.Request.Host
 		}
 	}
@@ -127,7 +127,7 @@ func (s *server) limitBody(c *gin.Context) {
 		c.Next()
 		return
 	}
-	c.Request.Body = &timedBody{ReadCloser: c.Request.Body, connection: http.NewResponseController(c.Writer)}
+	c.Request.Body = &timedBody{ReadCloser: c.Request.Body, connection: http.NewResponseController(c.Writer), timeout: s.BodyTimeout}
 	if !underPrefix(c.FullPath(), "/v1") {
 		c.Next()
 		return
@@ -145,13 +145,15 @@ func (s *server) limitBody(c *gin.Context) {
 	c.Next()
 }
 
-// bodyTimeout bounds the reading of a body: a caller cannot hold a connection by sending slowly.
-const bodyTimeout = time.Minute
+// defaultBodyTimeout bounds the reading of a body: a caller cannot hold a connection by sending slowly.
+const defaultBodyTimeout = time.Minute
 
-// timedBody sets the connection's read deadline while the body is read, and takes it away at its end: it would end the request's context.
+// timedBody sets the connection's read deadline while the body is read, and takes it away at its end: it would end the request's context. After an error it
+// stays: net/http reads what is left of a body after the answer, for as long as the caller sends.
 type timedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
+	timeout    time.Duration
 	started    bool
 }
 
@@ -159,10 +161,10 @@ type timedBody struct {
 func (b *timedBody) Read(p []byte) (int, error) {
 	if !b.started {
 		b.started = true
-		_ = b.connection.SetReadDeadline(time.Now().Add(bodyTimeout))
+		_ = b.connection.SetReadDeadline(time.Now().Add(b.timeout))
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		_ = b.connection.SetReadDeadline(time.Time{})
 	}
 	return n, err

@@ -16,9 +16,13 @@ func (s *server) routes() http.Handler {
 	r.HandleMethodNotAllowed = true
 	r.UseRawPath = true // a kv key may hold %2F
 	r.UnescapePathValues = true
-	_ = r.SetTrustedProxies(nil)
+	trusted := make([]string, len(s.TrustedProxies))
+	for i, prefix := range s.TrustedProxies {
+		trusted[i] = prefix.String()
+	}
+	_ = r.SetTrustedProxies(trusted) // prefixes can all be parsed
 
-	r.Use(s.identify, s.logAccess, s.recover, s.guard, s.limitBody)
+	r.Use(s.identify, s.secure, s.logAccess, s.recover, s.guard, s.limitBody)
 	RegisterHandlersWithOptions(r, NewStrictHandler(s, StrictErrors{Request: s.fail, Handler: s.fail, Response: s.fail}),
 		GinServerOptions{ErrorHandler: s.failParameter})
 
@@ -64,7 +68,6 @@ func forBrowsers(next http.Handler) http.Handler {
 		r = r.Clone(r.Context())
 		r.Header.Del("Authorization")
 		w.Header().Set("X-Frame-Options", "SAMEORIGIN")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
 }

@@ -83,18 +83,18 @@ func messageScenarios() []scenario {
 			name: name, operation: "sendMessage", method: "POST", path: shop + "/queues/" + queue + "/messages", body: body, status: status, code: code, field: field,
 		}
 	}
-	sent := send("stored", "mail", `{"data":{"to":"a"},"delay":"1m30s","priority":-7}`, 202, "", "")
+	sent := send("stored", "mail", `{"data":{"to":"a"},"delay":"1m30s","priority":-7,"ordering_key":"a@b"}`, 202, "", "")
 	sent.says = published.says
 	sent.after = func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
 		t.Helper()
-		require.Equal(t, picloud.Effect{Type: picloud.EffectQueueSend, Queue: "mail", Value: []byte(`{"to":"a"}`), Delay: 90 * time.Second, Priority: -7}, w.published[0])
+		require.Equal(t, picloud.Effect{Type: picloud.EffectQueueSend, Queue: "mail", Value: []byte(`{"to":"a"}`), Delay: 90 * time.Second, Priority: -7, OrderingKey: "a@b"}, w.published[0])
 	}
 	return []scenario{
 		sent, send("at once", "mail", `{"data":null}`, 202, "", ""), send("nobody takes from it", "none", `{"data":1}`, 404, "queue_not_found", ""),
 		send("no data", "mail", `{"delay":"1s"}`, 422, "invalid", "data"), send("star", "m*", `{"data":1}`, 422, "invalid", "queue"),
 		send("delay", "mail", `{"data":1,"delay":"soon"}`, 422, "invalid", "delay"), send("negative delay", "mail", `{"data":1,"delay":"-1s"}`, 422, "invalid", "delay"),
 		send("long delay", "mail", `{"data":1,"delay":"169h"}`, 422, "invalid", "delay"), send("priority", "mail", `{"data":1,"priority":101}`, 422, "invalid", "priority"),
-		send("priority no number", "mail", `{"data":1,"priority":"high"}`, 422, "invalid", "priority"), send("order", "mail", `{"data":1,"ordering_key":"a"}`, 422, "invalid", "ordering_key"),
+		send("priority no number", "mail", `{"data":1,"priority":"high"}`, 422, "invalid", "priority"), send("empty order", "mail", `{"data":1,"ordering_key":""}`, 422, "invalid", "ordering_key"), send("long order", "mail", `{"data":1,"ordering_key":"`+long(257)+`"}`, 422, "invalid", "ordering_key"),
 		send("too large", "mail", `{"data":"`+long(big)+`"}`, 413, "payload_too_large", ""), send("malformed", "mail", `[`, 400, "malformed_json", ""),
 		{name: "no app", operation: "sendMessage", method: "POST", path: "/v1/apps/none/queues/q/messages", body: `{"data":1}`, status: 404, code: "app_not_found"},
 		published, publish("null", "orders", `{"data":null}`, 202, "", ""),

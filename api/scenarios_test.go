@@ -368,7 +368,17 @@ func triggerScenarios() []scenario {
 		http("auth later", `{"auth":"none"}`, "config.auth"), http("auth unknown", `{"auth":"x"}`, "config.auth"), http("mode", `{"mode":"x"}`, "config.mode"),
 		http("method", `{"methods":["BREW"]}`, "config.methods"), http("path", `{"path":"/a*b"}`, "config.path"), http("path without slash", `{"path":"a"}`, "config.path"),
 		http("signature", `{"signature":"github"}`, "config.signature"), http("secret", `{"secret":"s"}`, "config.secret"),
-		create("filter", "kv", `{"collection":"*"}`, `,"filter":"true"`, 422, "invalid", "filter"),
+		create("filter", "kv", `{"collection":"*"}`, `,"filter":"event.data.value.total > 100"`, 201, "", ""), create("filter none", "kv", `{"collection":"*"}`, `,"filter":null`, 201, "", ""),
+		create("filter no bool", "kv", `{"collection":"*"}`, `,"filter":"event.subject"`, 422, "invalid", "filter"),
+		create("filter no text", "kv", `{"collection":"*"}`, `,"filter":1`, 422, "invalid", "filter"),
+		create("filter long", "kv", `{"collection":"*"}`, `,"filter":"true || '`+long(4096)+`' == ''"`, 422, "invalid", "filter"),
+		func() scenario {
+			s := create("filter position", "kv", `{"collection":"*"}`, `,"filter":"true &&\n event.dat == 1"`, 422, "invalid", "filter")
+			s.says = []string{`"line":2`, `"column":7`, "undefined field 'dat'"}
+			return s
+		}(),
+		patch("filter", `{"filter":"event.depth < 3"}`, 200, "", "", `"filter":"event.depth \u003c 3"`), patch("filter away", `{"filter":null}`, 200, "", "", `"filter":null`),
+		patch("filter empty", `{"filter":""}`, 200, "", "", `"filter":null`), patch("filter bad", `{"filter":"("}`, 422, "invalid", "filter"),
 		retry("duration", `{"initial_interval":"soon"}`, "retry.initial_interval"), retry("duration number", `{"maximum_interval":3}`, "retry.maximum_interval"),
 		retry("attempts", `{"maximum_attempts":0}`, "retry.maximum_attempts"), retry("jitter", `{"jitter":"some"}`, "retry.jitter"),
 		retry("coefficient", `{"backoff_coefficient":0.5}`, "retry.backoff_coefficient"), retry("bound", `{"maximum_duration":"-1s"}`, "retry.maximum_duration"),

@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ type Options struct {
 	Retry     picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
 	MaxDepth  int                 // of a chain of triggers; 0 = 16
 
+	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
 
@@ -73,6 +77,9 @@ func New(options Options) http.Handler {
 	}
 	if options.MaxDepth == 0 {
 		options.MaxDepth = 16
+	}
+	if options.BodyTimeout == 0 {
+		options.BodyTimeout = defaultBodyTimeout
 	}
 	options.Ceiling = options.Ceiling.Or(picloud.DefaultLimits)
 	options.PublicURL = strings.TrimRight(options.PublicURL, "/")

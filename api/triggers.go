@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/picloud/picloud/internal/auth"
+	"github.com/picloud/picloud/internal/filter"
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -27,20 +28,20 @@ func (s *server) ListTriggers(ctx context.Context, request ListTriggersRequestOb
 	if err != nil {
 		return nil, err
 	}
-	filter := picloud.TriggerFilter{Kind: picloud.Kind(deref(request.Params.Kind)), Script: deref(request.Params.Script)}
-	if filter.Kind != "" {
-		if err := checkKind(filter.Kind); err != nil {
+	narrow := picloud.TriggerFilter{Kind: picloud.Kind(deref(request.Params.Kind)), Script: deref(request.Params.Script)}
+	if narrow.Kind != "" {
+		if err := checkKind(narrow.Kind); err != nil {
 			return nil, err
 		}
 	}
-	if err := checkFilters("script", filter.Script); err != nil {
+	if err := checkFilters("script", narrow.Script); err != nil {
 		return nil, err
 	}
 	app, err := s.app(ctx, request.App)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Triggers.ListTriggers(ctx, app.ID, filter, p)
+	list, err := s.Triggers.ListTriggers(ctx, app.ID, narrow, p)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +68,7 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 	if err := checkKind(t.Kind); err != nil {
 		return nil, err
 	}
+	t.Filter = deref(body.Filter)
 	if err := s.setTrigger(&t, body.Config, body.Retry); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,7 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 	}, err
 }
 
-// setTrigger checks names, config and retry, and sets the latter two.
+// setTrigger checks names, filter, config and retry, and sets the latter two.
 func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *RetryPolicy) error {
 	if err := picloud.CheckName("name", t.Name); err != nil {
 		return err
@@ -88,6 +90,9 @@ func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *R
 		return err
 	}
 	if err := parseConfig(t, config); err != nil {
+		return err
+	}
+	if err := filter.Check(*t); err != nil {
 		return err
 	}
 	var err error
@@ -135,6 +140,13 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 		if retry, err = patchRetry(retry, patch.Retry); err != nil {
 			return nil, err
 		}
+	}
+	if patch.Filter != nil {
+		var text *string
+		if err := decodeJSON(patch.Filter, &text, "filter"); err != nil {
+			return nil, err
+		}
+		t.Filter = deref(text)
 	}
 	if err := s.setTrigger(&t, config, retry); err != nil {
 		return nil, err
@@ -199,7 +211,7 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 func toTrigger(t picloud.Trigger) (Trigger, error) {
 	config, err := encodeConfig(t)
 	return Trigger{
-		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry),
+		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry), Filter: orNil(t.Filter),
 		RegisteredByPrincipal: t.RegisteredByPrincipal, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}, err
 }

@@ -13,7 +13,7 @@ import (
 var grants string
 
 // appendOnly are the tables whose rows the serving role may add and read, and neither change nor delete.
-var appendOnly = []string{"goose_db_version"}
+var appendOnly = []string{"goose_db_version", "audit_log"}
 
 // EnsureRole makes the role that serves, with that password, or gives it the password when it is there. url is the owner's; it needs CREATEROLE.
 func EnsureRole(ctx context.Context, url, role, password string) error {

@@ -80,8 +80,11 @@ func setup(ctx workflow.Context, in Input) *execution {
 }
 
 func (e *execution) run(ctx workflow.Context) (Result, error) {
-	if e.Depth > e.MaxDepth {
+	switch {
+	case e.Depth > e.MaxDepth:
 		return e.bury(ctx, e.tooDeep())
+	case e.Refusal != nil:
+		return e.bury(ctx, e.Refusal)
 	}
 	for {
 		switch o := e.attempt(ctx).(type) {

@@ -174,6 +174,16 @@ func TestDepthOverTheLimitIsCut(t *testing.T) {
 	assert.Empty(t, h.sandbox.Runs(), "nothing runs")
 }
 
+func TestRefusedFiringsLeaveADeadLetterAndRunNothing(t *testing.T) {
+	h := newHarness(t, Returns(`1`))
+	refusal := picloud.ScriptError{Reason: picloud.ReasonFilterError, Type: "FilterError", Message: "no such key: total", NonRetryable: true}
+	h.run(t, firing(func(f *picloud.Firing) { f.Refusal = &refusal }))
+	_, ended := h.failure(t)
+	assert.Equal(t, picloud.ReasonFilterError, ended.Reason)
+	assert.Equal(t, refusal, h.letter(t).Error)
+	assert.Empty(t, h.sandbox.Runs(), "nothing runs")
+}
+
 func TestDepthAtTheLimitRuns(t *testing.T) {
 	h := newHarness(t, Returns(`1`))
 	h.run(t, firing(func(f *picloud.Firing) { f.Depth, f.MaxDepth = 6, 6 }))

@@ -201,7 +201,7 @@ type DeadLetter struct {
 	Kind        string  `json:"kind"`
 	Note        *string `json:"note"`
 
-	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid or expired.
+	// Reason script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid, expired or filter_error.
 	Reason string `json:"reason"`
 
 	// ReplayExecutionID The execution of its last replay.
@@ -259,7 +259,7 @@ type DeadLetterList struct {
 
 // DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
 type DeadLetterTriggerConfig struct {
-	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired.
+	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, payload_invalid, expired, filter_error.
 	Reasons []string `json:"reasons,omitempty"`
 
 	// Script Glob on the name of the script that failed.
@@ -271,13 +271,14 @@ type DeadLetterTriggerConfig struct {
 
 // Effect A change that the execution committed.
 type Effect struct {
-	Collection *string `json:"collection,omitempty"`
-	Delay      *string `json:"delay,omitempty"`
-	Key        *string `json:"key,omitempty"`
-	Priority   *int    `json:"priority,omitempty"`
-	Queue      *string `json:"queue,omitempty"`
-	Topic      *string `json:"topic,omitempty"`
-	Type       string  `json:"type"`
+	Collection  *string `json:"collection,omitempty"`
+	Delay       *string `json:"delay,omitempty"`
+	Key         *string `json:"key,omitempty"`
+	OrderingKey *string `json:"ordering_key,omitempty"`
+	Priority    *int    `json:"priority,omitempty"`
+	Queue       *string `json:"queue,omitempty"`
+	Topic       *string `json:"topic,omitempty"`
+	Type        string  `json:"type"`
 
 	// Value Any JSON value.
 	Value JSONValue `json:"value,omitempty"`
@@ -291,14 +292,17 @@ type Event struct {
 	Depth           int       `json:"depth"`
 	ID              string    `json:"id"`
 	Parentid        *string   `json:"parentid,omitempty"`
-	Replayof        *string   `json:"replayof,omitempty"`
-	Rootid          string    `json:"rootid"`
-	Source          string    `json:"source"`
-	Specversion     string    `json:"specversion"`
-	Subject         *string   `json:"subject,omitempty"`
-	Time            time.Time `json:"time"`
-	Traceparent     *string   `json:"traceparent,omitempty"`
-	Type            string    `json:"type"`
+
+	// Partitionkey The ordering key of a message to a queue.
+	Partitionkey *string   `json:"partitionkey,omitempty"`
+	Replayof     *string   `json:"replayof,omitempty"`
+	Rootid       string    `json:"rootid"`
+	Source       string    `json:"source"`
+	Specversion  string    `json:"specversion"`
+	Subject      *string   `json:"subject,omitempty"`
+	Time         time.Time `json:"time"`
+	Traceparent  *string   `json:"traceparent,omitempty"`
+	Type         string    `json:"type"`
 }
 
 // Execution defines model for Execution.
@@ -384,6 +388,9 @@ type FieldError struct {
 	Line    *int   `json:"line,omitempty"`
 	Message string `json:"message"`
 }
+
+// FilterPatch As `filter` in TriggerCreate; null or empty: every event fires.
+type FilterPatch = json.RawMessage
 
 // Fire defines model for Fire.
 type Fire struct {
@@ -564,6 +571,9 @@ type QueueMessage struct {
 
 	// Delay It does not run before; 0s (default) to 168h.
 	Delay *string `json:"delay,omitempty"`
+
+	// OrderingKey Messages with the same key run one at a time, in the order of sending, for each trigger of the queue; 1 to 256 bytes; left out: no order. An execution keeps its key until it has ended, retries and dead letter included.
+	OrderingKey *string `json:"ordering_key,omitempty"`
 
 	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
 	Priority *int `json:"priority,omitempty"`
@@ -768,9 +778,12 @@ type Trigger struct {
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
 	Enabled   bool          `json:"enabled"`
-	ID        string        `json:"id"`
-	Kind      string        `json:"kind"`
-	Name      string        `json:"name"`
+
+	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
+	Filter *string `json:"filter"`
+	ID     string  `json:"id"`
+	Kind   string  `json:"kind"`
+	Name   string  `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires             []time.Time `json:"next_fires,omitempty"`
@@ -790,6 +803,9 @@ type TriggerCreate struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config"`
 	Enabled *bool         `json:"enabled,omitempty"`
+
+	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
+	Filter *string `json:"filter,omitempty"`
 
 	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
@@ -811,7 +827,10 @@ type TriggerPatch struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config  TriggerConfig `json:"config,omitempty"`
 	Enabled *bool         `json:"enabled,omitempty"`
-	Name    *string       `json:"name,omitempty"`
+
+	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
+	Filter FilterPatch `json:"filter,omitempty"`
+	Name   *string     `json:"name,omitempty"`
 
 	// Retry A merge patch of a RetryPolicy; null: the instance's defaults.
 	Retry  RetryPolicyPatch `json:"retry,omitempty"`

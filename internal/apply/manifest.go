@@ -40,6 +40,7 @@ type Trigger struct {
 	Enabled *bool          `yaml:"enabled"`
 	Config  map[string]any `yaml:"config"`
 	Retry   map[string]any `yaml:"retry"`
+	Filter  *string        `yaml:"filter"` // CEL; "" = none
 }
 
 // Read reads dir/picloud.yaml. The error says the line of what is wrong.

@@ -4,6 +4,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -29,6 +31,8 @@ type Config struct {
 
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
 	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
+
+	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
@@ -130,6 +134,9 @@ func (c Config) check() error {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		wrong = append(wrong, errors.New("PICLOUD_TLS_CERT_FILE and PICLOUD_TLS_KEY_FILE belong together: set both or neither"))
 	}
+	if !loopback(c.TemporalAddr) {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_TEMPORAL_ADDR is %q: a port of this machine's loopback, such as 127.0.0.1:7233, since the in-process Temporal asks nobody who they are", c.TemporalAddr))
+	}
 	if c.MigrationURL != "" && c.DatabaseURL == "" {
 		wrong = append(wrong, errors.New("PICLOUD_MIGRATION_DATABASE_URL needs DATABASE_URL: the private PostgreSQL has its own two roles"))
 	}
@@ -143,6 +150,19 @@ func (c Config) check() error {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_TRIGGER_RETRY_*: %w", err))
 	}
 	return errors.Join(wrong...)
+}
+
+// loopback says whether address, a host:port, can be reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
 }
 
 // RetryPolicy is the instance's default.

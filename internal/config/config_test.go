@@ -47,11 +47,19 @@ func TestEveryWrongVariableIsNamed(t *testing.T) {
 		"PICLOUD_ADMIN_KEY":                           "short",
 		"PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS":      "0",
 		"PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS": "0",
+		"PICLOUD_TEMPORAL_ADDR":                       "0.0.0.0:7233",
+		"PICLOUD_MIGRATION_DATABASE_URL":              "postgres://owner@db/picloud",
+		"PICLOUD_TLS_CERT_FILE":                       "cert.pem",
+		"PICLOUD_TLS_KEY_FILE":                        "key.pem",
+		"PICLOUD_TRUSTED_PROXIES":                     "10.0.0.0/8,everybody",
 	} {
 		_, err := config.ReadFrom(map[string]string{name: value})
 		require.Error(t, err, name)
 		if name == "PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS" {
 			name = "maximum_attempts"
+		}
+		if name == "PICLOUD_TRUSTED_PROXIES" {
+			name = "everybody" // env names the field and the value
 		}
 		assert.ErrorContains(t, err, name)
 	}

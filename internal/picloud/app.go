@@ -37,12 +37,12 @@ const pausedRetryAfter = 30 * time.Second
 
 // Apps keeps the apps.
 type Apps interface {
-	// CreateApp stores a new app. Conflict "app_exists" if the slug is taken.
-	CreateApp(ctx context.Context, slug, name string) (App, error)
+	// CreateApp stores a new app, whose app_admin is the principal of that name ("" = nobody). Conflict "app_exists" if the slug is taken.
+	CreateApp(ctx context.Context, slug, name, owner string) (App, error)
 	// App gives the app with that slug. NotFound "app_not_found".
 	App(ctx context.Context, slug string) (App, error)
-	// ListApps gives a page of apps by slug.
-	ListApps(ctx context.Context, page Page) (List[App], error)
+	// ListApps gives a page of apps by slug: those among the given slugs, or all (nil).
+	ListApps(ctx context.Context, slugs []string, page Page) (List[App], error)
 	// SetFetchAllow replaces the allow-list of an app's fetches. NotFound "app_not_found".
 	SetFetchAllow(ctx context.Context, slug string, entries []string) (App, error)
 	// PauseApp stops the dispatch of the app's firings and all new starts, durably; what has begun goes on, with its further attempts. An app that is paused stays as it is.

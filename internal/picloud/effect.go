@@ -19,14 +19,16 @@ const (
 // Effect is one change that a run asked for. Effects are buffered during the run and committed in its order, in one transaction with the
 // execution's row.
 type Effect struct {
-	Type       EffectType      `json:"type"`
-	Collection string          `json:"collection,omitempty"`
-	Key        string          `json:"key,omitempty"`
-	Topic      string          `json:"topic,omitempty"`
-	Queue      string          `json:"queue,omitempty"`
-	Delay      time.Duration   `json:"delay,omitempty"`
-	Priority   int             `json:"priority,omitempty"`
-	Value      json.RawMessage `json:"value,omitempty"` // what is set, published or sent
+	Type       EffectType    `json:"type"`
+	Collection string        `json:"collection,omitempty"`
+	Key        string        `json:"key,omitempty"`
+	Topic      string        `json:"topic,omitempty"`
+	Queue      string        `json:"queue,omitempty"`
+	Delay      time.Duration `json:"delay,omitempty"`
+	Priority   int           `json:"priority,omitempty"`
+	// OrderingKey is that of a message to a queue.
+	OrderingKey string          `json:"ordering_key,omitempty"`
+	Value       json.RawMessage `json:"value,omitempty"` // what is set, published or sent
 }
 
 // ReadSet is what a run read: the commit finds it unchanged, or the script is run again.

@@ -21,6 +21,9 @@ type Event struct {
 	Depth           int             `json:"depth"`              // 1 for an event from outside
 	TraceParent     string          `json:"traceparent,omitempty"`
 	ReplayOf        string          `json:"replayof,omitempty"` // id of the dead letter
+	// PartitionKey is the ordering key of a message to a queue, under the name of CloudEvents' extension.
+	// Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/partitioning.md
+	PartitionKey string `json:"partitionkey,omitempty"`
 }
 
 // The types of events.

@@ -49,11 +49,13 @@ type Firing struct {
 	MaxDepth    int           `json:"max_depth"`
 	ReplayOf    string        `json:"replay_of,omitempty"` // id of the dead letter
 	Handles     string        `json:"handles,omitempty"`   // id of the dead letter that the execution handles: it leaves none itself
+	Slot        bool          `json:"slot,omitempty"`      // it has left a lane, and gives its slot back when it ends; older firings of queues have one too
 	Principal   string        `json:"principal"`
 	ReplyTo     string        `json:"reply_to,omitempty"` // the inbox where a caller waits: never retried
 	Wall        time.Duration `json:"wall"`               // the script's wall limit: over LocalAttemptWall every attempt is a normal activity
 	Retry       RetryPolicy   `json:"retry"`
 	QueuedAt    time.Time     `json:"queued_at"`
+	Refusal     *ScriptError  `json:"refusal,omitempty"` // why it is buried without being run: the trigger's filter has no value for the event
 }
 
 // LogLine is one captured console call.

@@ -24,12 +24,13 @@ const (
 	ReasonScriptMissing    Reason = "script_missing"
 	ReasonPayloadInvalid   Reason = "payload_invalid" // the result is no JSON or too large
 	ReasonExpired          Reason = "expired"         // maximum_duration is over
+	ReasonFilterError      Reason = "filter_error"    // the trigger's filter has no value for the event: the script did not run
 )
 
 // Reasons are all of them.
 var Reasons = []Reason{
 	ReasonScriptError, ReasonTimeout, ReasonResourceLimit, ReasonDepthExceeded, ReasonCycle, ReasonBudgetExceeded, ReasonPermissionDenied,
-	ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired,
+	ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired, ReasonFilterError,
 }
 
 // ScriptError is a fault of the script, not of the platform: what the user's code threw, or the limit that it hit. Its JSON form is what

@@ -18,6 +18,7 @@ const (
 	MaxQueueDelay       = 7 * 24 * time.Hour
 	MinQueuePriority    = -100
 	MaxQueuePriority    = 100
+	MaxOrderingKey      = 256 // bytes
 )
 
 // Check says what is wrong with the config; fields are named "config.<field>".
@@ -33,10 +34,11 @@ func (c QueueConfig) Check() error {
 
 // QueueMessage is one message on its way to a queue.
 type QueueMessage struct {
-	Queue    string
-	Data     json.RawMessage
-	Delay    time.Duration // before which it does not run
-	Priority int           // higher goes first; 0 is the usual
+	Queue       string
+	Data        json.RawMessage
+	Delay       time.Duration // before which it does not run
+	Priority    int           // higher goes first; 0 is the usual
+	OrderingKey string        // messages with the same key run one at a time, in the order of sending, for each trigger; "" = no order
 }
 
 // Check says what is wrong with the message, by the names of the API's fields.
@@ -50,7 +52,10 @@ func (m QueueMessage) Check() error {
 	if m.Priority < MinQueuePriority || m.Priority > MaxQueuePriority {
 		return InvalidField("priority", "must be %d to %d", MinQueuePriority, MaxQueuePriority)
 	}
-	return nil
+	if m.OrderingKey == "" {
+		return nil
+	}
+	return checkKVName("ordering_key", m.OrderingKey, MaxOrderingKey)
 }
 
 // Queues takes messages for the triggers of queues.
@@ -60,7 +65,7 @@ type Queues interface {
 	Send(ctx context.Context, app App, m QueueMessage, from Origin) (Published, error)
 }
 
-// Slot is the place that an execution of a queue trigger takes of its max_concurrency, from its claim to its end.
+// Slot is the place that an execution takes in the lane of its trigger, from its claim to its end: what bounds how many run, and keeps messages of one ordering key apart, counts it.
 type Slot struct {
 	ExecutionID string
 	AppID       string

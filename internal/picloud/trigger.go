@@ -38,7 +38,8 @@ type Trigger struct {
 	Queue                 *QueueConfig      // set for KindQueue
 	Retry                 *RetryPolicy      // nil = the instance's defaults
 	Filter                string            // a CEL expression that an event must meet; "" = none
-	RegisteredByPrincipal string
+	RegisteredByPrincipal string            // name of the principal that it runs as
+	DisabledReason        string            // why the platform has disabled it; "" = it has not
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 }

@@ -102,8 +102,8 @@ func (d Decision) WriteHeaders(h http.Header) {
 	}
 	name := strconv.Quote(d.policy.Name)
 	window := math.Ceil(float64(d.policy.Burst) / d.policy.PerSecond)
-	h.Set("RateLimit-Policy", name+";q="+strconv.Itoa(d.policy.Burst)+";w="+strconv.Itoa(int(window)))
-	h.Set("RateLimit", name+";r="+strconv.Itoa(d.remaining)+";t="+strconv.Itoa(seconds(d.reset)))
+	h.Set("Ratelimit-Policy", name+";q="+strconv.Itoa(d.policy.Burst)+";w="+strconv.Itoa(int(window)))
+	h.Set("Ratelimit", name+";r="+strconv.Itoa(d.remaining)+";t="+strconv.Itoa(seconds(d.reset)))
 	if !d.Allowed {
 		h.Set("Retry-After", strconv.Itoa(max(seconds(d.RetryAfter), 1)))
 	}

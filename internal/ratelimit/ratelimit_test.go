@@ -21,8 +21,8 @@ func TestABucketAllowsItsBurstAndThenItsRate(t *testing.T) {
 		assert.True(t, d.Allowed)
 		h := http.Header{}
 		d.WriteHeaders(h)
-		assert.Equal(t, `"key";q=3;w=2`, h.Get("RateLimit-Policy"))
-		assert.Contains(t, h.Get("RateLimit"), `"key";r=`+strconv.Itoa(left)+`;t=`)
+		assert.Equal(t, `"key";q=3;w=2`, h.Get("Ratelimit-Policy"))
+		assert.Contains(t, h.Get("Ratelimit"), `"key";r=`+strconv.Itoa(left)+`;t=`)
 		assert.Empty(t, h.Get("Retry-After"))
 	}
 	refused := l.Take("a")
@@ -31,7 +31,7 @@ func TestABucketAllowsItsBurstAndThenItsRate(t *testing.T) {
 	h := http.Header{}
 	refused.WriteHeaders(h)
 	assert.Equal(t, "1", h.Get("Retry-After"), "whole seconds, rounded up")
-	assert.Equal(t, `"key";r=0;t=2`, h.Get("RateLimit"))
+	assert.Equal(t, `"key";r=0;t=2`, h.Get("Ratelimit"))
 
 	assert.True(t, l.Take("b").Allowed, "callers do not share a bucket")
 

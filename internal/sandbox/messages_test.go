@@ -18,13 +18,13 @@ func TestMessagesAreEffects(t *testing.T) {
 		ctx.kv.set("c", "k", 1);
 		ctx.topics.publish("orders.paid", null);
 		await ctx.queues.send("mail", { to: "a" });
-		await ctx.queues.send("mail", [], { delay: "1m30s", priority: -7 });
+		await ctx.queues.send("mail", [], { delay: "1m30s", priority: -7, orderingKey: "k" });
 	}`)
 	require.Nil(t, out.Failure, "%v", out.Failure)
 	require.Equal(t, []picloud.Effect{
 		{Type: picloud.EffectTopicPublish, Topic: "orders.paid", Value: []byte(`{"n":"ä"}`)}, {Type: picloud.EffectKVSet, Collection: "c", Key: "k", Value: []byte(`1`)},
 		{Type: picloud.EffectTopicPublish, Topic: "orders.paid", Value: []byte(`null`)},
-		{Type: picloud.EffectQueueSend, Queue: "mail", Value: []byte(`{"to":"a"}`)}, {Type: picloud.EffectQueueSend, Queue: "mail", Delay: 90 * time.Second, Priority: -7, Value: []byte(`[]`)},
+		{Type: picloud.EffectQueueSend, Queue: "mail", Value: []byte(`{"to":"a"}`)}, {Type: picloud.EffectQueueSend, Queue: "mail", Delay: 90 * time.Second, Priority: -7, OrderingKey: "k", Value: []byte(`[]`)},
 	}, out.Effects)
 }
 
@@ -42,7 +42,9 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		`ctx.queues.send("m", 1, { delay: 5 })`:        "TypeError: delay must be a string, is a number",
 		`ctx.queues.send("m", 1, { delay: "-1s" })`:    `TypeError: delay must be \"0s\" to \"168h\"`,
 		`ctx.queues.send("m", 1, { priority: 1.5 })`:   "TypeError: priority must be a whole number, -100 to 100",
-		`ctx.queues.send("m", 1, "5m")`:                "TypeError: options must be an object {delay?, priority?}",
+		`ctx.queues.send("m", 1, { orderingKey: "" })`: "TypeError: orderingKey must not be empty: leave it out where no order is wanted",
+		`ctx.queues.send("m", 1, { orderingKey: 5 })`:  "TypeError: orderingKey must be a string, is a number",
+		`ctx.queues.send("m", 1, "5m")`:                "TypeError: options must be an object {delay?, priority?, orderingKey?}",
 	} {
 		require.Equal(t, `"`+want+`"`, b.value(`try { await `+call+`; return "sent"; } catch (e: any) { return String(e); }`), call)
 	}

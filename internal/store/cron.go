@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/picloud/picloud/internal/filter"
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
 )
@@ -52,16 +53,26 @@ func (s *Store) OpenTick(ctx context.Context, t picloud.Tick) (*picloud.Firing, 
 	if err != nil {
 		return nil, fmt.Errorf("encode tick: %w", err)
 	}
-	err = insertEvent(ctx, s.queries, row.AppID, picloud.Event{
+	event := picloud.Event{
 		ID: t.EventID, Source: "/apps/" + row.App + "/cron/" + row.Trigger, Type: picloud.TypeCronTick, Subject: row.Trigger, Time: t.At.UTC(), Data: data,
 		RootID: t.EventID, Depth: 1,
-	})
-	if err != nil {
+	}
+	var refusal *picloud.ScriptError
+	if row.Filter != nil {
+		matches, err := match(*row.Filter, filter.Of(event))
+		switch {
+		case err != nil:
+			refusal = noValue(err)
+		case !matches:
+			return nil, nil //nolint:nilnil // the tick passes without a firing
+		}
+	}
+	if err := insertEvent(ctx, s.queries, row.AppID, event); err != nil {
 		return nil, err
 	}
 	return &picloud.Firing{
 		ExecutionID: t.ExecutionID, AppID: row.AppID, App: row.App, ScriptID: row.ScriptID, Script: row.Script, Version: int(row.Version), TriggerID: t.TriggerID,
 		Trigger: row.Trigger, Kind: picloud.KindCron, EventID: t.EventID, What: "cron " + row.Trigger + " " + scheduled, RootID: t.EventID, Depth: 1,
-		MaxDepth: s.options.MaxDepth, Principal: row.RegisteredByPrincipal, Wall: limits.Wall, Retry: policy, QueuedAt: t.At.UTC(),
+		MaxDepth: s.options.MaxDepth, Principal: row.RegisteredByPrincipal, Wall: limits.Wall, Retry: policy, QueuedAt: t.At.UTC(), Refusal: refusal,
 	}, nil
 }

@@ -111,7 +111,7 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 		if letter.Kind == picloud.KindQueue {
 			lane = letter.TriggerID
 		}
-		if err := insertFiring(ctx, q, f, lane); err != nil {
+		if err := insertFiring(ctx, q, f, lane, e.PartitionKey); err != nil {
 			return err
 		}
 		return resolve(ctx, q, letter.ID, picloud.Replayed, r.Principal, letter.Note, executionID)

@@ -23,20 +23,38 @@ func (e effects) none() bool {
 	return len(e.kv.keys) == 0 && len(e.publishes.topics) == 0 && len(e.sends.queues) == 0
 }
 
-// write writes the effects of f's run and the outbox rows of the triggers that they match; fired says that there are some. The locks must be held.
+// write writes the effects of f's run and the outbox rows of the triggers that they match and whose filters they pass; fired says that there are some. The locks must be held.
 func (e effects) write(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (fired bool, err error) {
 	from := originOf(f)
+	var made []string
+	filtered := false
 	if len(e.kv.keys) > 0 {
 		changes, err := e.kv.write(ctx, q, f.AppID, f.App, from)
 		if err != nil {
 			return false, err
 		}
-		fired = anyFired(changes)
+		for _, c := range changes {
+			made, filtered = append(made, c.Executions...), filtered || c.Filtered
+		}
 	}
-	executions, err := e.publishes.write(ctx, q, f.AppID, f.App, from)
+	published, err := e.publishes.write(ctx, q, f.AppID, f.App, from)
 	if err != nil {
 		return false, err
 	}
+	messages, some := publishedFirings(published)
+	made, filtered = append(made, messages...), filtered || some
 	sent, err := e.sends.writeAll(ctx, q, f)
-	return fired || len(executions) > 0 || sent, err
+	if err != nil {
+		return false, err
+	}
+	messages, some = sentFirings(sent)
+	made, filtered = append(made, messages...), filtered || some
+	if filtered {
+		left, err := sift(ctx, q, made)
+		if err != nil {
+			return false, err
+		}
+		made = left.kept(made)
+	}
+	return len(made) > 0, nil
 }

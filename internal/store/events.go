@@ -13,7 +13,7 @@ func insertEvent(ctx context.Context, q *sqlc.Queries, appID string, e picloud.E
 	err := q.EventInsert(ctx, sqlc.EventInsertParams{
 		ID: e.ID, AppID: appID, Type: e.Type, Source: e.Source, Subject: e.Subject, Time: e.Time, ContentType: contentType(e), Data: e.Data,
 		RootID: e.RootID, ParentID: optional(e.ParentID), Depth: int32(e.Depth), // bounded by MaxDepth
-		Traceparent: e.TraceParent, ReplayOf: optional(e.ReplayOf),
+		Traceparent: e.TraceParent, ReplayOf: optional(e.ReplayOf), PartitionKey: e.PartitionKey,
 	})
 	if err != nil {
 		return fmt.Errorf("insert event: %w", err)
@@ -33,7 +33,7 @@ func toEvent(r sqlc.Event) picloud.Event {
 	return picloud.Event{
 		SpecVersion: "1.0", ID: r.ID, Source: r.Source, Type: r.Type, Subject: r.Subject, Time: r.Time.UTC(), DataContentType: r.ContentType,
 		Data: json.RawMessage(r.Data), RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), TraceParent: r.Traceparent,
-		ReplayOf: value(r.ReplayOf),
+		ReplayOf: value(r.ReplayOf), PartitionKey: r.PartitionKey,
 	}
 }
 

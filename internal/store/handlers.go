@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
@@ -65,7 +66,7 @@ func fireHandlers(ctx context.Context, q *sqlc.Queries, f picloud.Firing, letter
 	if f.MaxDepth > 0 {
 		depth = min(depth, f.MaxDepth)
 	}
-	executions, err := q.DeadLetterFireHandlers(ctx, sqlc.DeadLetterFireHandlersParams{
+	rows, err := q.DeadLetterFireHandlers(ctx, sqlc.DeadLetterFireHandlersParams{
 		AppID: f.AppID, Script: letter.Script, Trigger: letter.Trigger, Reason: string(letter.Reason), EventID: newID(),
 		Source: "/apps/" + f.App + "/dead_letter/" + letter.Script, DeadLetterID: letter.ID, Data: string(data), RootID: f.RootID, ParentID: f.ExecutionID,
 		Depth: int32(depth), Traceparent: letter.Event.TraceParent, What: "dead letter of " + letter.Script + ": " + string(letter.Reason),
@@ -73,5 +74,20 @@ func fireHandlers(ctx context.Context, q *sqlc.Queries, f picloud.Firing, letter
 	if err != nil {
 		return false, fmt.Errorf("fire handlers of dead letter: %w", err)
 	}
-	return len(executions) > 0, nil
+	return keepHandlers(ctx, q, letter.ID, rows)
+}
+
+// keepHandlers takes the handlers back whose filters refuse the letter; fired says that some are left.
+func keepHandlers(ctx context.Context, q *sqlc.Queries, letterID string, rows []sqlc.DeadLetterFireHandlersRow) (fired bool, err error) {
+	if !slices.ContainsFunc(rows, func(r sqlc.DeadLetterFireHandlersRow) bool { return r.Filtered }) {
+		return len(rows) > 0, nil
+	}
+	made, err := sift(ctx, q, convert(rows, func(r sqlc.DeadLetterFireHandlersRow) string { return r.ExecutionID }))
+	if err != nil || len(made.refused) == 0 {
+		return true, err
+	}
+	if err := q.DeadLetterUncountHandlers(ctx, int32(len(made.refused)), letterID); err != nil { // as many as triggers
+		return false, fmt.Errorf("uncount handlers of dead letter: %w", err)
+	}
+	return len(rows) > len(made.refused), nil
 }

@@ -35,7 +35,7 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 		opened.Event = toEvent(sqlc.Event{
 			ID: *row.EventID, Type: value(row.Type), Source: value(row.Source), Subject: value(row.Subject), Time: value(row.Time),
 			ContentType: value(row.ContentType), Data: row.Data, RootID: value(row.RootID), ParentID: row.ParentID, Depth: value(row.Depth),
-			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf,
+			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf, PartitionKey: value(row.PartitionKey),
 		})
 	default:
 		return picloud.Opened{}, &picloud.ScriptError{

@@ -83,10 +83,16 @@ func (s *Store) kvWriteOne(ctx context.Context, app picloud.App, collection, key
 	if violates(err, foreignKeyViolation, "") {
 		return nil, picloud.NotFoundError("app", app.Slug)
 	}
-	if err == nil && anyFired(rows) {
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rows {
+		rows[i].Executions = s.siftMade(ctx, r.Filtered, r.Executions)
+	}
+	if anyFired(rows) {
 		s.notifier.notify()
 	}
-	return rows, err
+	return rows, nil
 }
 
 // checkPrecondition gives PreconditionFailed when the key is not as the writer wants it. The locks must be held.

@@ -17,7 +17,7 @@ func (s *Store) Enqueue(ctx context.Context, f picloud.Firing, e picloud.Event) 
 		if err := insertEvent(ctx, q, f.AppID, e); err != nil {
 			return err
 		}
-		return insertFiring(ctx, q, f, "")
+		return insertFiring(ctx, q, f, "", "")
 	})
 	if err == nil {
 		s.notifier.notify()
@@ -30,8 +30,9 @@ func (s *Store) KeepEvent(ctx context.Context, appID string, e picloud.Event) er
 	return insertEvent(ctx, s.queries, appID, e)
 }
 
-// insertFiring writes the outbox row of f. Version 0 is the version that is active when the row is claimed; lane is the queue trigger whose turn it waits for, "" = none.
-func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane string) error {
+// insertFiring writes the outbox row of f. Version 0 is the version that is active when the row is claimed; lane is the queue trigger whose turn it waits for, "" = none;
+// orderingKey is its key there.
+func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane, orderingKey string) error {
 	var version *int32
 	if f.Version != 0 {
 		v := int32(f.Version) // a number of script_versions
@@ -40,7 +41,7 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane s
 	err := q.OutboxInsert(ctx, sqlc.OutboxInsertParams{
 		ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Version: version, TriggerID: optional(f.TriggerID),
 		Kind: string(f.Kind), EventID: f.EventID, What: f.What, RootID: f.RootID, ParentID: optional(f.ParentID),
-		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, Lane: optional(lane), // bounded by MaxDepth
+		Depth: int32(f.Depth), ReplayOf: optional(f.ReplayOf), Principal: f.Principal, Lane: optional(lane), OrderingKey: orderingKey, // bounded by MaxDepth
 	})
 	if err != nil {
 		return fmt.Errorf("insert outbox row: %w", err)
@@ -51,7 +52,7 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane s
 // parkedAtATime bounds what one claim parks of paused apps: few claims take even a long backlog out of the way.
 const parkedAtATime = 5000
 
-// ClaimDue implements picloud.Dispatching: one round trip where nothing waits in the lanes of queues.
+// ClaimDue implements picloud.Dispatching: one round trip where nothing waits in lanes.
 func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
 	count := int32(min(limit, 10_000))
 	var rows []sqlc.OutboxClaimDueRow
@@ -62,7 +63,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 		rows, err = pgx.CollectRows(r, pgx.RowToStructByPos[sqlc.OutboxClaimDueRow])
 		return err
 	})
-	batch.Queue(sqlc.QueueLaneDue).QueryRow(func(r pgx.Row) error { return r.Scan(&lanes) })
+	batch.Queue(sqlc.LaneDue).QueryRow(func(r pgx.Row) error { return r.Scan(&lanes) })
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("claim due firings: %w", err)
 	}
@@ -74,13 +75,17 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 		rows = append(rows, more...)
 	}
 	firings := make([]picloud.Firing, len(rows))
+	var filtered []string
 	for i, r := range rows {
 		var err error
 		if firings[i], err = s.toFiring(r); err != nil {
 			return nil, err
 		}
+		if r.Filtered {
+			filtered = append(filtered, r.ExecutionID)
+		}
 	}
-	return firings, nil
+	return s.siftClaimed(ctx, firings, filtered)
 }
 
 func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
@@ -96,7 +101,7 @@ func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
 		ExecutionID: r.ExecutionID, AppID: r.AppID, App: r.App, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version),
 		TriggerID: value(r.TriggerID), Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, What: r.What,
 		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.options.MaxDepth,
-		ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
+		ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Slot: r.Lane != nil, Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
 	}, nil
 }
 
@@ -113,7 +118,7 @@ func (s *Store) retryPolicy(column []byte) (picloud.RetryPolicy, error) {
 func (s *Store) DeleteFirings(ctx context.Context, executionIDs []string) error {
 	batch := &pgx.Batch{}
 	batch.Queue(sqlc.OutboxDeleteMany, executionIDs)
-	batch.Queue(sqlc.QueueSlotReleaseEnded, executionIDs)
+	batch.Queue(sqlc.LaneSlotReleaseEnded, executionIDs)
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("delete outbox rows: %w", err)
 	}

@@ -72,7 +72,7 @@ func TestMessagesGoByPriorityAndAge(t *testing.T) {
 			assert.Equal(t, picloud.Firing{
 				ExecutionID: first, AppID: app.ID, App: "shop", ScriptID: f.ScriptID, Script: "fulfil", Version: 1, TriggerID: trigger.ID, Trigger: "mailer",
 				Kind: picloud.KindQueue, EventID: f.EventID, What: "queue mail message", RootID: f.EventID, Depth: 1, MaxDepth: 16,
-				Principal: "tester", Wall: 10 * time.Second, Retry: picloud.DefaultRetryPolicy, QueuedAt: f.QueuedAt,
+				Slot: true, Principal: "tester", Wall: 10 * time.Second, Retry: picloud.DefaultRetryPolicy, QueuedAt: f.QueuedAt,
 			}, f)
 			opened, err := s.OpenExecution(t.Context(), f)
 			require.NoError(t, err)

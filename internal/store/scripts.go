@@ -41,9 +41,9 @@ func (s *Store) PutScript(ctx context.Context, appID string, v picloud.ScriptVer
 				return fmt.Errorf("activate version: %w", err)
 			}
 		}
-		return nil
+		return audit(ctx, q, "script", v.Script, nil, map[string]any{"version": stored.Version, "sha256": stored.SHA256, "active_version": script.ActiveVersion})
 	})
-	if err != nil {
+	if s.audited(ctx, err) != nil {
 		return picloud.Script{}, picloud.ScriptVersion{}, false, err
 	}
 	version, err := toVersion(stored, v.Script)
@@ -138,32 +138,47 @@ func (s *Store) Activate(ctx context.Context, appID, script string, version int)
 	if version < 1 || version > math.MaxInt32 {
 		return picloud.Script{}, picloud.NotFoundError("version", strconv.Itoa(version))
 	}
-	row, err := s.queries.ScriptActivate(ctx, int32(version), appID, script)
-	if isMissing(err) {
-		if _, err := s.Script(ctx, appID, script); err != nil {
-			return picloud.Script{}, err
-		}
-		return picloud.Script{}, picloud.NotFoundError("version", strconv.Itoa(version))
-	}
+	before, err := s.Script(ctx, appID, script)
 	if err != nil {
-		return picloud.Script{}, fmt.Errorf("activate version: %w", err)
+		return picloud.Script{}, err
 	}
-	return toScript(row), nil
+	var row sqlc.Script
+	err = s.inTx(ctx, func(q *sqlc.Queries) (err error) {
+		row, err = q.ScriptActivate(ctx, int32(version), appID, script)
+		if isMissing(err) {
+			return picloud.NotFoundError("version", strconv.Itoa(version))
+		}
+		if err != nil {
+			return fmt.Errorf("activate version: %w", err)
+		}
+		return audit(ctx, q, "script", script, activeView(before.ActiveVersion), activeView(version))
+	})
+	return toScript(row), s.audited(ctx, err)
 }
+
+// activeView is which version is active, as the audit log shows it.
+func activeView(version int) map[string]any { return map[string]any{"active_version": version} }
 
 // DeleteScript implements picloud.Scripts.
 func (s *Store) DeleteScript(ctx context.Context, appID, name string) error {
-	n, err := s.queries.ScriptDelete(ctx, appID, name)
-	if violates(err, foreignKeyViolation, "") {
-		return picloud.Errorf(picloud.Conflict, "script_in_use", "triggers still fire the script %q: delete them or give them another script first", name)
-	}
+	before, err := s.Script(ctx, appID, name)
 	if err != nil {
-		return fmt.Errorf("delete script: %w", err)
+		return err
 	}
-	if n == 0 {
-		return picloud.NotFoundError("script", name)
-	}
-	return nil
+	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		n, err := q.ScriptDelete(ctx, appID, name)
+		if violates(err, foreignKeyViolation, "") {
+			return picloud.Errorf(picloud.Conflict, "script_in_use", "triggers still fire the script %q: delete them or give them another script first", name)
+		}
+		if err != nil {
+			return fmt.Errorf("delete script: %w", err)
+		}
+		if n == 0 {
+			return picloud.NotFoundError("script", name)
+		}
+		return audit(ctx, q, "script", name, activeView(before.ActiveVersion), nil)
+	})
+	return s.audited(ctx, err)
 }
 
 // Endpoint implements picloud.Endpoints.

@@ -16,7 +16,7 @@ func TestVersionsAreImmutableAndNumbered(t *testing.T) {
 	t.Parallel()
 	s := testkit.Store(t)
 	app := testkit.App(t, s, "shop")
-	_, err := s.CreateApp(t.Context(), "shop", "again")
+	_, err := s.CreateApp(t.Context(), "shop", "again", "")
 	assert.Equal(t, "app_exists", picloud.ErrorCode(err))
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -59,7 +59,7 @@ func TestTriggersKeepTheirDetails(t *testing.T) {
 	testkit.Script(t, s, app, "fulfil")
 	testkit.Script(t, s, app, "other")
 	trigger, err := s.CreateTrigger(t.Context(), picloud.Trigger{
-		AppID: app.ID, Name: "in", Kind: picloud.KindHTTP, Script: "fulfil", Enabled: true, RegisteredByPrincipal: "ann",
+		AppID: app.ID, Name: "in", Kind: picloud.KindHTTP, Script: "fulfil", Enabled: true, RegisteredByPrincipal: "admin",
 		HTTP: &picloud.HTTPConfig{Methods: []string{"POST"}, Path: "/in", Mode: picloud.HTTPAsync, Auth: "key"},
 	})
 	require.NoError(t, err)

@@ -52,6 +52,10 @@ var (
 	_ picloud.Outbox      = (*Store)(nil)
 	_ picloud.Dispatching = (*Store)(nil)
 	_ picloud.Journal     = (*Store)(nil)
+	_ picloud.Principals  = (*Store)(nil)
+	_ picloud.APIKeys     = (*Store)(nil)
+	_ picloud.Credentials = (*Store)(nil)
+	_ picloud.AuditLog    = (*Store)(nil)
 	_ picloud.Secrets     = (*Store)(nil)
 )
 

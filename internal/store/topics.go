@@ -13,10 +13,12 @@ import (
 func (s *Store) Publish(ctx context.Context, app picloud.App, topic string, data json.RawMessage, from picloud.Origin) (picloud.Published, error) {
 	var p publishes
 	p.add(topic, data)
-	executions, err := p.write(ctx, s.queries, app.ID, app.Slug, from) // one statement is a transaction of its own
+	rows, err := p.write(ctx, s.queries, app.ID, app.Slug, from) // one statement is a transaction of its own
 	if err != nil {
 		return picloud.Published{}, err
 	}
+	executions, filtered := publishedFirings(rows)
+	executions = s.siftMade(ctx, filtered, executions)
 	if len(executions) > 0 {
 		s.notifier.notify()
 	}
@@ -43,8 +45,8 @@ func publishesOf(effects []picloud.Effect) publishes {
 	return p
 }
 
-// write queues the firings of the triggers that the messages match, and gives the ids of their executions.
-func (p *publishes) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]string, error) {
+// write queues the firings of the triggers that the messages match.
+func (p *publishes) write(ctx context.Context, q *sqlc.Queries, appID, appSlug string, from picloud.Origin) ([]sqlc.TopicPublishManyRow, error) {
 	if len(p.topics) == 0 {
 		return nil, nil
 	}
@@ -56,5 +58,13 @@ func (p *publishes) write(ctx context.Context, q *sqlc.Queries, appID, appSlug s
 	if err != nil {
 		return nil, fmt.Errorf("publish messages: %w", err)
 	}
-	return convert(rows, func(r sqlc.TopicPublishManyRow) string { return r.ExecutionID }), nil
+	return rows, nil
+}
+
+// publishedFirings gives the ids of the executions; filtered says that there are filters to pass.
+func publishedFirings(rows []sqlc.TopicPublishManyRow) (executions []string, filtered bool) {
+	for _, r := range rows {
+		executions, filtered = append(executions, r.ExecutionID), filtered || r.Filtered
+	}
+	return executions, filtered
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
@@ -14,9 +15,9 @@ func (s *Store) CreateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
-	return s.writeTrigger(ctx, t, func(q *sqlc.Queries) (sqlc.Trigger, error) {
+	return s.writeTrigger(ctx, t, nil, func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerInsert(ctx, sqlc.TriggerInsertParams{
-			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry,
+			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter),
 			RegisteredByPrincipal: t.RegisteredByPrincipal, Script: t.Script,
 		})
 	})
@@ -28,18 +29,20 @@ func (s *Store) UpdateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
-	if _, err := s.Trigger(ctx, t.AppID, t.ID); err != nil {
+	before, err := s.Trigger(ctx, t.AppID, t.ID)
+	if err != nil {
 		return picloud.Trigger{}, err
 	}
-	return s.writeTrigger(ctx, t, func(q *sqlc.Queries) (sqlc.Trigger, error) {
+	return s.writeTrigger(ctx, t, triggerView(before), func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerUpdate(ctx, sqlc.TriggerUpdateParams{
-			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Script: t.Script,
+			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Script: t.Script,
+			RegisteredByPrincipal: t.RegisteredByPrincipal, DisabledReason: t.DisabledReason,
 		})
 	})
 }
 
-// writeTrigger writes the common columns by put and the details of the kind, in one transaction.
-func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, put func(*sqlc.Queries) (sqlc.Trigger, error)) (picloud.Trigger, error) {
+// writeTrigger writes the common columns by put and the details of the kind, in one transaction. before is for the audit log.
+func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, before map[string]any, put func(*sqlc.Queries) (sqlc.Trigger, error)) (picloud.Trigger, error) {
 	var id string
 	err := s.inTx(ctx, func(q *sqlc.Queries) error {
 		row, err := put(q)
@@ -56,9 +59,12 @@ func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, put func(*s
 		if picloud.AsError(err) == nil && err != nil {
 			return fmt.Errorf("write details of trigger: %w", err)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return audit(ctx, q, "trigger", id, before, triggerView(t))
 	})
-	if err != nil {
+	if s.audited(ctx, err) != nil {
 		return picloud.Trigger{}, err
 	}
 	if t.Kind == picloud.KindQueue { // its messages may go on now
@@ -106,14 +112,35 @@ func (s *Store) DeleteTrigger(ctx context.Context, appID, id string) error {
 	if !isID(id) {
 		return picloud.NotFoundError("trigger", id)
 	}
-	n, err := s.queries.TriggerDelete(ctx, appID, id)
+	before, err := s.Trigger(ctx, appID, id)
 	if err != nil {
-		return fmt.Errorf("delete trigger: %w", err)
+		return err
 	}
-	if n == 0 {
-		return picloud.NotFoundError("trigger", id)
+	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		n, err := q.TriggerDelete(ctx, appID, id)
+		if err != nil {
+			return fmt.Errorf("delete trigger: %w", err)
+		}
+		if n == 0 {
+			return picloud.NotFoundError("trigger", id)
+		}
+		return audit(ctx, q, "trigger", id, triggerView(before), nil)
+	})
+	return s.audited(ctx, err)
+}
+
+// triggerView is a trigger as the audit log shows it: every field that can be set.
+func triggerView(t picloud.Trigger) map[string]any {
+	view := map[string]any{
+		"name": t.Name, "kind": t.Kind, "script": t.Script, "enabled": t.Enabled, "retry": t.Retry, "registered_by_principal": t.RegisteredByPrincipal,
 	}
-	return nil
+	fields := reflect.ValueOf(t)
+	for i := range fields.NumField() {
+		if f := fields.Field(i); f.Kind() == reflect.Pointer && !f.IsNil() && fields.Type().Field(i).Name != "Retry" {
+			view["config"] = f.Interface()
+		}
+	}
+	return view
 }
 
 func toTriggers(rows []sqlc.TriggerListRow) ([]picloud.Trigger, error) {
@@ -134,8 +161,9 @@ func toTrigger(r sqlc.TriggerListRow) (picloud.Trigger, error) {
 	}
 	t := picloud.Trigger{
 		ID: r.Trigger.ID, AppID: r.Trigger.AppID, Name: r.Trigger.Name, Kind: picloud.Kind(r.Trigger.Kind), Script: r.Script,
-		Enabled: r.Trigger.Enabled, Retry: retry, RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
-		CreatedAt: r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
+		Enabled: r.Trigger.Enabled, Retry: retry, Filter: value(r.Trigger.Filter), RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
+		DisabledReason: r.Trigger.DisabledReason,
+		CreatedAt:      r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
 	}
 	readDetails(&t, r)
 	return t, nil

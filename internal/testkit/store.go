@@ -25,15 +25,30 @@ func Store(t testing.TB, change ...func(*store.Options)) *store.Store {
 // Database gives the URL of a migrated database of its own, as the role that owns it.
 func Database(t testing.TB) string {
 	t.Helper()
-	return DatabaseFromTemplate(t, "picloud", func(ctx context.Context, url string) error {
-		if _, err := schema.Migrate(ctx, url); err != nil {
-			return err
-		}
-		if err := schema.EnsureRole(ctx, url, servingRole, servingRole); err != nil {
-			return err
-		}
-		return schema.Grant(ctx, url, servingRole)
-	})
+	return DatabaseFromTemplate(t, "picloud", prepare)
+}
+
+// Tester is the principal, an instance admin, that registers what tests make.
+const Tester = "tester"
+
+// prepare makes the schema, the role that serves, and the principal that everything in tests belongs to.
+func prepare(ctx context.Context, url string) error {
+	if _, err := schema.Migrate(ctx, url); err != nil {
+		return err
+	}
+	if err := schema.EnsureRole(ctx, url, servingRole, servingRole); err != nil {
+		return err
+	}
+	if err := schema.Grant(ctx, url, servingRole); err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, url, store.Options{MaxConnections: 1, Log: SilentLog()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = s.CreatePrincipal(ctx, picloud.Principal{Kind: picloud.Service, Name: Tester, InstanceAdmin: true}, "")
+	return err
 }
 
 // Serving gives the URL of a Database as the role that serves: it has no right to change the schema, as in an instance.
@@ -89,7 +104,7 @@ func SilentLog() *logrus.Logger {
 // App makes an app.
 func App(t testing.TB, s *store.Store, slug string) picloud.App {
 	t.Helper()
-	app, err := s.CreateApp(t.Context(), slug, slug)
+	app, err := s.CreateApp(t.Context(), slug, slug, Tester)
 	require.NoError(t, err)
 	return app
 }
@@ -121,7 +136,7 @@ func KVTrigger(t testing.TB, s *store.Store, app picloud.App, name, script strin
 // Trigger makes an enabled trigger of any kind, registered by "tester".
 func Trigger(t testing.TB, s *store.Store, app picloud.App, trigger picloud.Trigger) picloud.Trigger {
 	t.Helper()
-	trigger.AppID, trigger.Enabled, trigger.RegisteredByPrincipal = app.ID, true, "tester"
+	trigger.AppID, trigger.Enabled, trigger.RegisteredByPrincipal = app.ID, true, Tester
 	trigger, err := s.CreateTrigger(t.Context(), trigger)
 	require.NoError(t, err)
 	return trigger

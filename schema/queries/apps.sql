@@ -4,8 +4,11 @@ INSERT INTO apps (slug, name) VALUES (@slug, @name) RETURNING *;
 -- name: AppGet :one
 SELECT * FROM apps WHERE slug = @slug;
 
+-- name: AppLock :one
+SELECT * FROM apps WHERE slug = @slug FOR UPDATE;
+
 -- name: AppList :many
-SELECT * FROM apps WHERE slug > @after::text ORDER BY slug LIMIT @max;
+SELECT * FROM apps WHERE slug > @after::text AND (sqlc.narg(slugs)::text[] IS NULL OR slug = ANY (sqlc.narg(slugs)::text[])) ORDER BY slug LIMIT @max;
 
 -- name: AppSetFetchAllow :one
 UPDATE apps SET fetch_allow = @fetch_allow WHERE slug = @slug RETURNING *;

@@ -62,7 +62,7 @@ RETURNING *;
 -- name: DeadLetterFireHandlers :many
 -- Finds the dead_letter triggers that a new letter matches, writes its event and one outbox row a trigger, and counts them in the letter.
 WITH firing AS MATERIALIZED (
-    SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM triggers t JOIN dead_letter_trigger_details d ON d.trigger_id = t.id
     WHERE t.app_id = @app_id AND t.kind = 'dead_letter' AND t.enabled
       AND glob_match(d.script, @script::text) AND glob_match(d.trigger, @trigger::text) AND (d.reasons = '{}' OR @reason::text = ANY (d.reasons))
@@ -74,12 +74,16 @@ WITH firing AS MATERIALIZED (
 ), counted AS (
     UPDATE dead_letters SET handlers = (SELECT count(*) FROM firing) WHERE id = sqlc.arg(dead_letter_id)::uuid AND EXISTS (SELECT FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, handles)
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, handles, filter, due_at)
     SELECT f.execution_id, @app_id, f.script_id, f.trigger_id, 'dead_letter', @event_id::uuid, @what::text, @root_id::uuid, @parent_id::uuid, @depth::int,
-           f.registered_by_principal, sqlc.arg(dead_letter_id)::uuid
+           f.registered_by_principal, sqlc.arg(dead_letter_id)::uuid, f.filter, now() + filter_hold(f.filter)
     FROM firing f
 )
-SELECT f.execution_id::text AS execution_id FROM firing f;
+SELECT f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f;
+
+-- name: DeadLetterUncountHandlers :exec
+-- Handlers whose filters refuse the letter are none.
+UPDATE dead_letters SET handlers = handlers - @refused::int WHERE id = @id;
 
 -- name: DeadLetterHandled :exec
 -- A handler has succeeded: the first one counts, and only where nobody has resolved the letter before.

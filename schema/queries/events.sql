@@ -1,6 +1,6 @@
 -- name: EventInsert :exec
-INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
-VALUES (@id, @app_id, @type, @source, @subject, @time, @content_type, @data, @root_id, @parent_id, @depth, @traceparent, @replay_of)
+INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of, partition_key)
+VALUES (@id, @app_id, @type, @source, @subject, @time, @content_type, @data, @root_id, @parent_id, @depth, @traceparent, @replay_of, @partition_key)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: EventGet :one

@@ -52,7 +52,7 @@ WITH asked AS (
     FROM before b LEFT JOIN put ON put.collection = b.collection AND put.key = b.key
     WHERE b.value IS NOT NULL OR b.old_version IS NOT NULL
 ), firing AS MATERIALIZED (
-    SELECT c.event_id, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    SELECT c.event_id, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM change c
     JOIN triggers t ON t.app_id = @app_id AND t.kind = 'kv' AND t.enabled
     JOIN kv_trigger_details d ON d.trigger_id = t.id
@@ -65,12 +65,14 @@ WITH asked AS (
            COALESCE(sqlc.narg(root_id)::uuid, c.event_id), sqlc.narg(parent_id)::uuid, @depth::int, @traceparent::text
     FROM change c WHERE c.event_id IN (SELECT event_id FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal)
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, filter, due_at)
     SELECT f.execution_id, @app_id, f.script_id, f.trigger_id, 'kv', f.event_id,
            left('kv ' || c.collection || '/' || c.key, 160) || ' ' || c.operation,
-           COALESCE(sqlc.narg(root_id)::uuid, c.event_id), sqlc.narg(parent_id)::uuid, @depth::int, f.registered_by_principal
+           COALESCE(sqlc.narg(root_id)::uuid, c.event_id), sqlc.narg(parent_id)::uuid, @depth::int, f.registered_by_principal,
+           f.filter, now() + filter_hold(f.filter)
     FROM firing f JOIN change c USING (event_id)
 )
 SELECT c.collection::text AS collection, c.key::text AS key, c.version, c.operation::text AS operation, now()::timestamptz AS changed_at,
-       ARRAY(SELECT f.execution_id::text FROM firing f WHERE f.event_id = c.event_id)::text[] AS executions
+       ARRAY(SELECT f.execution_id::text FROM firing f WHERE f.event_id = c.event_id)::text[] AS executions,
+       EXISTS (SELECT FROM firing f WHERE f.event_id = c.event_id AND f.filter IS NOT NULL) AS filtered
 FROM change c;

@@ -1,7 +1,7 @@
 -- name: OutboxInsert :exec
-INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, lane)
+INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, lane, ordering_key, turn)
 SELECT @execution_id, @app_id, @script_id, @version, @trigger_id, @kind, @event_id, @what, @root_id, @parent_id, @depth, @replay_of, @principal,
-       (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.trigger_id = sqlc.narg(lane)::uuid);
+       (SELECT t.id FROM triggers t WHERE t.id = sqlc.narg(lane)::uuid AND t.flow IS NULL), @ordering_key::text, CASE WHEN @ordering_key::text <> '' THEN nextval('outbox_turn') END;
 
 -- name: OutboxPark :exec
 -- Takes what is due of paused apps out of the way of the claims. The lock on the app keeps its resumption from missing a row that is parked at the same moment.
@@ -19,58 +19,40 @@ UPDATE outbox SET parked = false WHERE app_id = @app_id AND parked;
 -- name: OutboxClaimDue :many
 -- What waits for no lane.
 WITH due AS (
-    SELECT execution_id FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
+    SELECT execution_id, due_at FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
       AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
     ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.*
+    RETURNING o.*, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
-ORDER BY c.execution_id;
+ORDER BY c.was_due, c.execution_id;
 
--- name: OutboxClaimLanes :many
--- What waits in lanes: the next firings of each lane by priority and age, as many as have a free slot, which they take; and those that took theirs in a claim whose dispatcher
--- died or could not start them. The caller holds the lock of QueueLock, taken in an earlier statement.
-WITH turn AS (
-    SELECT o.execution_id, o.app_id, o.lane
-    FROM queue_lanes l, LATERAL (
-        SELECT w.execution_id, w.app_id, w.lane FROM outbox w
-        WHERE w.lane = l.trigger_id AND w.due_at <= now() AND NOT EXISTS (SELECT FROM queue_slots s WHERE s.execution_id = w.execution_id)
-        ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(l.free, @max::int) FOR UPDATE SKIP LOCKED
-    ) AS o
-    WHERE l.free > 0
-    LIMIT @max::int
-), slot AS (
-    INSERT INTO queue_slots (execution_id, trigger_id, app_id) SELECT execution_id, lane, app_id FROM turn
-), again AS (
-    SELECT o.execution_id FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id
-    WHERE o.lane IS NOT NULL AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
-    LIMIT @max::int FOR UPDATE OF o SKIP LOCKED
-), due AS (
-    SELECT execution_id FROM turn UNION SELECT execution_id FROM again
-), claimed AS (
-    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
-    FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.*
+-- name: OutboxFiltered :many
+-- Of the given firings those that have a filter to pass, with their events.
+SELECT o.execution_id, o.filter, sqlc.embed(e) FROM outbox o JOIN events e ON e.id = o.event_id WHERE o.execution_id = ANY (@execution_ids::uuid[]) AND o.filter IS NOT NULL;
+
+-- name: OutboxSift :exec
+-- Tells firings what their filters said: those that are refused go, with the slots and starts that their claim took; those that passed come due, and so do those whose filters have no value, which keep them.
+WITH refused AS (
+    DELETE FROM outbox WHERE execution_id = ANY (@refused::uuid[]) AND filter IS NOT NULL RETURNING execution_id
+), freed AS (
+    DELETE FROM lane_slots s USING refused r WHERE s.execution_id = r.execution_id
+), unstarted AS (
+    DELETE FROM lane_starts s USING refused r WHERE s.execution_id = r.execution_id
 )
-SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
-       COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
-FROM claimed c
-LEFT JOIN apps a ON a.id = c.app_id
-LEFT JOIN scripts s ON s.id = c.script_id
-LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
-LEFT JOIN triggers t ON t.id = c.trigger_id
-ORDER BY c.priority DESC, c.execution_id;
+UPDATE outbox o SET filter = CASE WHEN o.execution_id = ANY (@passed::uuid[]) THEN NULL ELSE o.filter END,
+                    due_at = CASE WHEN o.claims = 0 THEN o.due_at - filter_hold(o.filter) ELSE o.due_at END
+WHERE o.execution_id = ANY (@passed::uuid[] || @failed::uuid[]) AND o.filter IS NOT NULL;
 
 -- name: OutboxDeleteMany :exec
 DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
@@ -79,12 +61,24 @@ DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
 UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond' WHERE execution_id = ANY (@execution_ids::uuid[]);
 
 -- name: OutboxNextDue :one
--- A lane without a free slot does not count: giving one back wakes the dispatchers.
+-- A lane in which nothing may go does not count: giving a slot back wakes the dispatchers.
 SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in_ms, count(*) > 0 AS waiting FROM (
     (SELECT o.due_at FROM outbox o WHERE o.lane IS NULL AND NOT o.parked AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
      ORDER BY o.due_at LIMIT 1)
     UNION ALL
-    SELECT first.due_at FROM queue_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id ORDER BY o.due_at LIMIT 1) AS first WHERE l.free > 0
+    SELECT GREATEST(first.due_at, CASE WHEN k.throttle_room <= 0 THEN k.opens_at END)
+    FROM lane_keys k, LATERAL (
+        (SELECT o.due_at FROM outbox o
+         WHERE k.ordering_key = '' AND o.lane = k.lane AND o.concurrency_key = k.concurrency_key AND o.throttle_key = k.throttle_key AND o.ordering_key = ''
+           AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id)
+         ORDER BY o.due_at LIMIT 1)
+        UNION ALL
+        (SELECT head.due_at FROM (
+            SELECT o.due_at, o.lane, o.concurrency_key, o.throttle_key FROM outbox o
+            WHERE o.trigger_id = k.lane AND o.ordering_key = k.ordering_key AND o.ordering_key <> '' ORDER BY o.turn LIMIT 1
+         ) AS head WHERE head.lane = k.lane AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key)
+    ) AS first
+    WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
 ) AS next;
 
 -- name: OutboxGet :one

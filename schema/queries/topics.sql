@@ -4,7 +4,7 @@
 WITH message AS MATERIALIZED (
     SELECT unnest(@event_ids::uuid[]) AS event_id, unnest(@topics::text[]) AS topic, unnest(@bodies::text[])::json AS data
 ), firing AS MATERIALIZED (
-    SELECT m.event_id, m.topic, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    SELECT m.event_id, m.topic, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM message m
     JOIN triggers t ON t.app_id = @app_id AND t.kind = 'pubsub' AND t.enabled
     JOIN pubsub_trigger_details d ON d.trigger_id = t.id
@@ -15,9 +15,10 @@ WITH message AS MATERIALIZED (
            COALESCE(sqlc.narg(root_id)::uuid, m.event_id), sqlc.narg(parent_id)::uuid, @depth::int, @traceparent::text
     FROM message m WHERE m.event_id IN (SELECT event_id FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal)
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, filter, due_at)
     SELECT f.execution_id, @app_id, f.script_id, f.trigger_id, 'pubsub', f.event_id, left('topic ' || f.topic, 160) || ' message',
-           COALESCE(sqlc.narg(root_id)::uuid, f.event_id), sqlc.narg(parent_id)::uuid, @depth::int, f.registered_by_principal
+           COALESCE(sqlc.narg(root_id)::uuid, f.event_id), sqlc.narg(parent_id)::uuid, @depth::int, f.registered_by_principal,
+           f.filter, now() + filter_hold(f.filter)
     FROM firing f
 )
-SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id FROM firing f ORDER BY f.execution_id;
+SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f ORDER BY f.execution_id;

@@ -35,7 +35,7 @@ func (r *run) queueMessage(call goja.FunctionCall) (frame.Call, error) {
 	if v := call.Argument(2); !goja.IsUndefined(v) && !goja.IsNull(v) {
 		options, ok := v.(*goja.Object)
 		if !ok {
-			return frame.Call{}, typeError("options must be an object {delay?, priority?}")
+			return frame.Call{}, typeError("options must be an object {delay?, priority?, orderingKey?}")
 		}
 		if v := options.Get("delay"); v != nil && !goja.IsUndefined(v) {
 			text, err := r.stringArg("delay", v)
@@ -53,9 +53,17 @@ func (r *run) queueMessage(call goja.FunctionCall) (frame.Call, error) {
 			}
 			m.Priority = int(n)
 		}
+		if v := options.Get("orderingKey"); v != nil && !goja.IsUndefined(v) {
+			if m.OrderingKey, err = r.stringArg("orderingKey", v); err != nil {
+				return frame.Call{}, err
+			}
+			if m.OrderingKey == "" {
+				return frame.Call{}, typeError("orderingKey must not be empty: leave it out where no order is wanted")
+			}
+		}
 	}
 	if e := picloud.AsError(m.Check()); e != nil {
 		return frame.Call{}, typeError(e.Fields[0].Field + " " + e.Fields[0].Message)
 	}
-	return frame.Call{Op: frame.OpQueueSend, To: m.Queue, DelayMS: m.Delay.Milliseconds(), Priority: m.Priority}, nil
+	return frame.Call{Op: frame.OpQueueSend, To: m.Queue, DelayMS: m.Delay.Milliseconds(), Priority: m.Priority, Order: m.OrderingKey}, nil
 }

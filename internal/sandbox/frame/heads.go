@@ -68,6 +68,7 @@ type Call struct {
 	To         string `json:"t,omitempty"` // the topic or queue of a message
 	DelayMS    int64  `json:"d,omitempty"` // of a message
 	Priority   int    `json:"y,omitempty"` // of a message
+	Order      string `json:"o,omitempty"` // the ordering key of a message
 }
 
 // Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.

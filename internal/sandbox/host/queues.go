@@ -20,9 +20,9 @@ func (q Queues) send(call frame.Call, body []byte) (Answer, Later, error) {
 	if call.DelayMS < 0 || call.DelayMS > picloud.MaxQueueDelay.Milliseconds() {
 		return Throw("TypeError", `delay must be "0s" to "168h"`), nil, nil
 	}
-	m := picloud.QueueMessage{Queue: call.To, Delay: time.Duration(call.DelayMS) * time.Millisecond, Priority: call.Priority}
+	m := picloud.QueueMessage{Queue: call.To, Delay: time.Duration(call.DelayMS) * time.Millisecond, Priority: call.Priority, OrderingKey: call.Order}
 	if err := m.Check(); err != nil {
 		return Throw("TypeError", nameFault(err)), nil, nil
 	}
-	return q.session.send(picloud.Effect{Type: picloud.EffectQueueSend, Queue: m.Queue, Delay: m.Delay, Priority: m.Priority, Value: body})
+	return q.session.send(picloud.Effect{Type: picloud.EffectQueueSend, Queue: m.Queue, Delay: m.Delay, Priority: m.Priority, OrderingKey: m.OrderingKey, Value: body})
 }

@@ -60,8 +60,8 @@ interface Topics {
 }
 
 interface Queues {
-  /** data must be JSON. delay is a duration such as "500ms" or "5m"; priority is -100 to 100, higher first. */
-  send(queue: string, data: unknown, options?: { delay?: string; priority?: number }): Promise<void>;
+  /** data must be JSON. delay is a duration such as "500ms" or "5m"; priority is -100 to 100, higher first. Messages with the same orderingKey run one at a time, in the order of sending. */
+  send(queue: string, data: unknown, options?: { delay?: string; priority?: number; orderingKey?: string }): Promise<void>;
 }
 
 interface Secrets {

@@ -60,11 +60,11 @@ func (q *Queries) AppInsert(ctx context.Context, slug string, name string) (App,
 }
 
 const AppList = `-- name: AppList :many
-SELECT id, slug, name, created_at, fetch_allow, paused_at, paused_by FROM apps WHERE slug > $1::text ORDER BY slug LIMIT $2
+SELECT id, slug, name, created_at, fetch_allow, paused_at, paused_by FROM apps WHERE slug > $1::text AND ($2::text[] IS NULL OR slug = ANY ($2::text[])) ORDER BY slug LIMIT $3
 `
 
-func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, error) {
-	rows, err := q.db.Query(ctx, AppList, after, max)
+func (q *Queries) AppList(ctx context.Context, after string, slugs []string, max int32) ([]App, error) {
+	rows, err := q.db.Query(ctx, AppList, after, slugs, max)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +89,25 @@ func (q *Queries) AppList(ctx context.Context, after string, max int32) ([]App, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const AppLock = `-- name: AppLock :one
+SELECT id, slug, name, created_at, fetch_allow, paused_at, paused_by FROM apps WHERE slug = $1 FOR UPDATE
+`
+
+func (q *Queries) AppLock(ctx context.Context, slug string) (App, error) {
+	row := q.db.QueryRow(ctx, AppLock, slug)
+	var i App
+	err := row.Scan(
+		&i.ID,
+		&i.Slug,
+		&i.Name,
+		&i.CreatedAt,
+		&i.FetchAllow,
+		&i.PausedAt,
+		&i.PausedBy,
+	)
+	return i, err
 }
 
 const AppPause = `-- name: AppPause :one

@@ -34,7 +34,7 @@ func (q *Queries) DeadLetterCountUnresolved(ctx context.Context, appID string) (
 
 const DeadLetterFireHandlers = `-- name: DeadLetterFireHandlers :many
 WITH firing AS MATERIALIZED (
-    SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM triggers t JOIN dead_letter_trigger_details d ON d.trigger_id = t.id
     WHERE t.app_id = $1 AND t.kind = 'dead_letter' AND t.enabled
       AND glob_match(d.script, $2::text) AND glob_match(d.trigger, $3::text) AND (d.reasons = '{}' OR $4::text = ANY (d.reasons))
@@ -46,12 +46,12 @@ WITH firing AS MATERIALIZED (
 ), counted AS (
     UPDATE dead_letters SET handlers = (SELECT count(*) FROM firing) WHERE id = $7::uuid AND EXISTS (SELECT FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, handles)
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, handles, filter, due_at)
     SELECT f.execution_id, $1, f.script_id, f.trigger_id, 'dead_letter', $5::uuid, $13::text, $9::uuid, $10::uuid, $11::int,
-           f.registered_by_principal, $7::uuid
+           f.registered_by_principal, $7::uuid, f.filter, now() + filter_hold(f.filter)
     FROM firing f
 )
-SELECT f.execution_id::text AS execution_id FROM firing f
+SELECT f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f
 `
 
 type DeadLetterFireHandlersParams struct {
@@ -70,8 +70,13 @@ type DeadLetterFireHandlersParams struct {
 	What         string
 }
 
+type DeadLetterFireHandlersRow struct {
+	ExecutionID string
+	Filtered    bool
+}
+
 // Finds the dead_letter triggers that a new letter matches, writes its event and one outbox row a trigger, and counts them in the letter.
-func (q *Queries) DeadLetterFireHandlers(ctx context.Context, arg DeadLetterFireHandlersParams) ([]string, error) {
+func (q *Queries) DeadLetterFireHandlers(ctx context.Context, arg DeadLetterFireHandlersParams) ([]DeadLetterFireHandlersRow, error) {
 	rows, err := q.db.Query(ctx, DeadLetterFireHandlers,
 		arg.AppID,
 		arg.Script,
@@ -91,13 +96,13 @@ func (q *Queries) DeadLetterFireHandlers(ctx context.Context, arg DeadLetterFire
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []DeadLetterFireHandlersRow{}
 	for rows.Next() {
-		var execution_id string
-		if err := rows.Scan(&execution_id); err != nil {
+		var i DeadLetterFireHandlersRow
+		if err := rows.Scan(&i.ExecutionID, &i.Filtered); err != nil {
 			return nil, err
 		}
-		items = append(items, execution_id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -542,4 +547,14 @@ func (q *Queries) DeadLetterScript(ctx context.Context, version int32, appID str
 	var i DeadLetterScriptRow
 	err := row.Scan(&i.ID, &i.ActiveVersion, &i.HasVersion)
 	return i, err
+}
+
+const DeadLetterUncountHandlers = `-- name: DeadLetterUncountHandlers :exec
+UPDATE dead_letters SET handlers = handlers - $1::int WHERE id = $2
+`
+
+// Handlers whose filters refuse the letter are none.
+func (q *Queries) DeadLetterUncountHandlers(ctx context.Context, refused int32, iD string) error {
+	_, err := q.db.Exec(ctx, DeadLetterUncountHandlers, refused, iD)
+	return err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const EventGet = `-- name: EventGet :one
-SELECT id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of FROM events WHERE id = $1 AND app_id = $2
+SELECT id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of, partition_key FROM events WHERE id = $1 AND app_id = $2
 `
 
 func (q *Queries) EventGet(ctx context.Context, iD string, appID string) (Event, error) {
@@ -31,30 +31,32 @@ func (q *Queries) EventGet(ctx context.Context, iD string, appID string) (Event,
 		&i.Depth,
 		&i.Traceparent,
 		&i.ReplayOf,
+		&i.PartitionKey,
 	)
 	return i, err
 }
 
 const EventInsert = `-- name: EventInsert :exec
-INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of, partition_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (id) DO NOTHING
 `
 
 type EventInsertParams struct {
-	ID          string
-	AppID       string
-	Type        string
-	Source      string
-	Subject     string
-	Time        time.Time
-	ContentType string
-	Data        []byte
-	RootID      string
-	ParentID    *string
-	Depth       int32
-	Traceparent string
-	ReplayOf    *string
+	ID           string
+	AppID        string
+	Type         string
+	Source       string
+	Subject      string
+	Time         time.Time
+	ContentType  string
+	Data         []byte
+	RootID       string
+	ParentID     *string
+	Depth        int32
+	Traceparent  string
+	ReplayOf     *string
+	PartitionKey string
 }
 
 func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error {
@@ -72,6 +74,7 @@ func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error 
 		arg.Depth,
 		arg.Traceparent,
 		arg.ReplayOf,
+		arg.PartitionKey,
 	)
 	return err
 }

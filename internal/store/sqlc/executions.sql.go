@@ -461,30 +461,31 @@ const ExecutionOpen = `-- name: ExecutionOpen :one
 SELECT x.status, x.result, x.error,
        EXISTS (SELECT FROM script_versions v WHERE v.script_id = $1 AND v.version = $2) AS has_script,
        COALESCE((SELECT a.fetch_allow FROM scripts s JOIN apps a ON a.id = s.app_id WHERE s.id = $1), '{}')::text[] AS fetch_allow,
-       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of
+       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key
 FROM (SELECT 1) AS one
 LEFT JOIN executions x ON x.id = $3
 LEFT JOIN events e ON e.id = $4
 `
 
 type ExecutionOpenRow struct {
-	Status      *string
-	Result      []byte
-	Error       []byte
-	HasScript   bool
-	FetchAllow  []string
-	EventID     *string
-	Type        *string
-	Source      *string
-	Subject     *string
-	Time        *time.Time
-	ContentType *string
-	Data        []byte
-	RootID      *string
-	ParentID    *string
-	Depth       *int32
-	Traceparent *string
-	ReplayOf    *string
+	Status       *string
+	Result       []byte
+	Error        []byte
+	HasScript    bool
+	FetchAllow   []string
+	EventID      *string
+	Type         *string
+	Source       *string
+	Subject      *string
+	Time         *time.Time
+	ContentType  *string
+	Data         []byte
+	RootID       *string
+	ParentID     *string
+	Depth        *int32
+	Traceparent  *string
+	ReplayOf     *string
+	PartitionKey *string
 }
 
 // All that an attempt asks before it runs, in one round trip; every part may be missing.
@@ -514,6 +515,7 @@ func (q *Queries) ExecutionOpen(ctx context.Context, scriptID string, version in
 		&i.Depth,
 		&i.Traceparent,
 		&i.ReplayOf,
+		&i.PartitionKey,
 	)
 	return i, err
 }

@@ -19,6 +19,18 @@ type AbandonedExecution struct {
 	AbandonedAt time.Time
 }
 
+type ApiKey struct {
+	ID          string
+	PrincipalID string
+	Prefix      string
+	Digest      []byte
+	AppID       *string
+	Scopes      []string
+	CreatedAt   time.Time
+	ExpiresAt   *time.Time
+	LastUsedAt  *time.Time
+}
+
 type App struct {
 	ID         string
 	Slug       string
@@ -27,6 +39,29 @@ type App struct {
 	FetchAllow []string
 	PausedAt   *time.Time
 	PausedBy   *string
+}
+
+type AppMember struct {
+	AppID       string
+	PrincipalID string
+	Role        string
+	CreatedAt   time.Time
+}
+
+type AuditLog struct {
+	ID         string
+	At         time.Time
+	Principal  string
+	KeyID      *string
+	Action     string
+	App        string
+	TargetKind string
+	TargetID   string
+	Before     []byte
+	After      []byte
+	Ip         string
+	RequestID  string
+	Outcome    string
 }
 
 type CronTriggerDetail struct {
@@ -76,19 +111,20 @@ type DeadLetterTriggerDetail struct {
 }
 
 type Event struct {
-	ID          string
-	AppID       string
-	Type        string
-	Source      string
-	Subject     string
-	Time        time.Time
-	ContentType string
-	Data        []byte
-	RootID      string
-	ParentID    *string
-	Depth       int32
-	Traceparent string
-	ReplayOf    *string
+	ID           string
+	AppID        string
+	Type         string
+	Source       string
+	Subject      string
+	Time         time.Time
+	ContentType  string
+	Data         []byte
+	RootID       string
+	ParentID     *string
+	Depth        int32
+	Traceparent  string
+	ReplayOf     *string
+	PartitionKey string
 }
 
 type EventsDefault struct {
@@ -219,44 +255,79 @@ type KvTriggerDetail struct {
 	Key        string
 }
 
-type Outbox struct {
+type LaneKey struct {
+	Lane           *string
+	AppID          string
+	ConcurrencyKey string
+	ThrottleKey    string
+	OrderingKey    string
+	LaneRoom       int64
+	KeyRoom        int64
+	OrderRoom      int64
+	ThrottleRoom   int64
+	OpensAt        time.Time
+}
+
+type LaneSlot struct {
+	ExecutionID    string
+	TriggerID      string
+	AppID          string
+	TakenAt        time.Time
+	OrderingKey    string
+	ConcurrencyKey string
+}
+
+type LaneStart struct {
 	ExecutionID string
-	AppID       string
-	ScriptID    string
-	Version     *int32
-	TriggerID   *string
-	Kind        string
-	EventID     string
-	What        string
-	RootID      string
-	ParentID    *string
-	Depth       int32
-	ReplayOf    *string
-	Principal   string
-	DueAt       time.Time
-	Claims      int32
-	CreatedAt   time.Time
-	Handles     *string
-	Lane        *string
-	Priority    int16
-	Parked      bool
+	TriggerID   string
+	ThrottleKey string
+	StartedAt   time.Time
+}
+
+type Outbox struct {
+	ExecutionID    string
+	AppID          string
+	ScriptID       string
+	Version        *int32
+	TriggerID      *string
+	Kind           string
+	EventID        string
+	What           string
+	RootID         string
+	ParentID       *string
+	Depth          int32
+	ReplayOf       *string
+	Principal      string
+	DueAt          time.Time
+	Claims         int32
+	CreatedAt      time.Time
+	Handles        *string
+	Lane           *string
+	Priority       int16
+	OrderingKey    string
+	ConcurrencyKey string
+	ThrottleKey    string
+	DebounceKey    *string
+	Turn           *int64
+	Filter         *string
+	Parked         bool
+}
+
+type Principal struct {
+	ID            string
+	Kind          string
+	Name          string
+	Email         *string
+	InstanceAdmin bool
+	Disabled      bool
+	PasswordHash  *string
+	CreatedAt     time.Time
+	DeletedAt     *time.Time
 }
 
 type PubSubTriggerDetail struct {
 	TriggerID string
 	Topic     string
-}
-
-type QueueLane struct {
-	TriggerID string
-	Free      int32
-}
-
-type QueueSlot struct {
-	ExecutionID string
-	TriggerID   string
-	AppID       string
-	TakenAt     time.Time
 }
 
 type QueueTriggerDetail struct {
@@ -307,4 +378,7 @@ type Trigger struct {
 	RegisteredByPrincipal string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
+	DisabledReason        string
+	Flow                  []byte
+	Filter                *string
 }

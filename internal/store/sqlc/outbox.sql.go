@@ -12,23 +12,23 @@ import (
 
 const OutboxClaimDue = `-- name: OutboxClaimDue :many
 WITH due AS (
-    SELECT execution_id FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
+    SELECT execution_id, due_at FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
       AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
     ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.parked
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
-ORDER BY c.execution_id
+ORDER BY c.was_due, c.execution_id
 `
 
 type OutboxClaimDueRow struct {
@@ -52,6 +52,11 @@ type OutboxClaimDueRow struct {
 	Trigger     string
 	Retry       []byte
 	Limits      []byte
+	Flow        []byte
+	Lane        *string
+	Priority    int16
+	WasDue      time.Time
+	Filtered    bool
 }
 
 // What waits for no lane.
@@ -85,106 +90,11 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 			&i.Trigger,
 			&i.Retry,
 			&i.Limits,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const OutboxClaimLanes = `-- name: OutboxClaimLanes :many
-WITH turn AS (
-    SELECT o.execution_id, o.app_id, o.lane
-    FROM queue_lanes l, LATERAL (
-        SELECT w.execution_id, w.app_id, w.lane FROM outbox w
-        WHERE w.lane = l.trigger_id AND w.due_at <= now() AND NOT EXISTS (SELECT FROM queue_slots s WHERE s.execution_id = w.execution_id)
-        ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(l.free, $1::int) FOR UPDATE SKIP LOCKED
-    ) AS o
-    WHERE l.free > 0
-    LIMIT $1::int
-), slot AS (
-    INSERT INTO queue_slots (execution_id, trigger_id, app_id) SELECT execution_id, lane, app_id FROM turn
-), again AS (
-    SELECT o.execution_id FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id
-    WHERE o.lane IS NOT NULL AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
-    LIMIT $1::int FOR UPDATE OF o SKIP LOCKED
-), due AS (
-    SELECT execution_id FROM turn UNION SELECT execution_id FROM again
-), claimed AS (
-    UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
-    FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.parked
-)
-SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
-       COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits
-FROM claimed c
-LEFT JOIN apps a ON a.id = c.app_id
-LEFT JOIN scripts s ON s.id = c.script_id
-LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
-LEFT JOIN triggers t ON t.id = c.trigger_id
-ORDER BY c.priority DESC, c.execution_id
-`
-
-type OutboxClaimLanesRow struct {
-	ExecutionID string
-	AppID       string
-	ScriptID    string
-	TriggerID   *string
-	Kind        string
-	EventID     string
-	What        string
-	RootID      string
-	ParentID    *string
-	Depth       int32
-	ReplayOf    *string
-	Handles     *string
-	Principal   string
-	CreatedAt   time.Time
-	App         string
-	Script      string
-	Version     int32
-	Trigger     string
-	Retry       []byte
-	Limits      []byte
-}
-
-// What waits in lanes: the next firings of each lane by priority and age, as many as have a free slot, which they take; and those that took theirs in a claim whose dispatcher
-// died or could not start them. The caller holds the lock of QueueLock, taken in an earlier statement.
-func (q *Queries) OutboxClaimLanes(ctx context.Context, max int32, leaseMs int64) ([]OutboxClaimLanesRow, error) {
-	rows, err := q.db.Query(ctx, OutboxClaimLanes, max, leaseMs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []OutboxClaimLanesRow{}
-	for rows.Next() {
-		var i OutboxClaimLanesRow
-		if err := rows.Scan(
-			&i.ExecutionID,
-			&i.AppID,
-			&i.ScriptID,
-			&i.TriggerID,
-			&i.Kind,
-			&i.EventID,
-			&i.What,
-			&i.RootID,
-			&i.ParentID,
-			&i.Depth,
-			&i.ReplayOf,
-			&i.Handles,
-			&i.Principal,
-			&i.CreatedAt,
-			&i.App,
-			&i.Script,
-			&i.Version,
-			&i.Trigger,
-			&i.Retry,
-			&i.Limits,
+			&i.Flow,
+			&i.Lane,
+			&i.Priority,
+			&i.WasDue,
+			&i.Filtered,
 		); err != nil {
 			return nil, err
 		}
@@ -203,6 +113,54 @@ DELETE FROM outbox WHERE execution_id = ANY ($1::uuid[])
 func (q *Queries) OutboxDeleteMany(ctx context.Context, executionIds []string) error {
 	_, err := q.db.Exec(ctx, OutboxDeleteMany, executionIds)
 	return err
+}
+
+const OutboxFiltered = `-- name: OutboxFiltered :many
+SELECT o.execution_id, o.filter, e.id, e.app_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key FROM outbox o JOIN events e ON e.id = o.event_id WHERE o.execution_id = ANY ($1::uuid[]) AND o.filter IS NOT NULL
+`
+
+type OutboxFilteredRow struct {
+	ExecutionID string
+	Filter      *string
+	Event       Event
+}
+
+// Of the given firings those that have a filter to pass, with their events.
+func (q *Queries) OutboxFiltered(ctx context.Context, executionIds []string) ([]OutboxFilteredRow, error) {
+	rows, err := q.db.Query(ctx, OutboxFiltered, executionIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OutboxFilteredRow{}
+	for rows.Next() {
+		var i OutboxFilteredRow
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.Filter,
+			&i.Event.ID,
+			&i.Event.AppID,
+			&i.Event.Type,
+			&i.Event.Source,
+			&i.Event.Subject,
+			&i.Event.Time,
+			&i.Event.ContentType,
+			&i.Event.Data,
+			&i.Event.RootID,
+			&i.Event.ParentID,
+			&i.Event.Depth,
+			&i.Event.Traceparent,
+			&i.Event.ReplayOf,
+			&i.Event.PartitionKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const OutboxGet = `-- name: OutboxGet :one
@@ -252,9 +210,9 @@ func (q *Queries) OutboxGet(ctx context.Context, appID string, executionID strin
 }
 
 const OutboxInsert = `-- name: OutboxInsert :exec
-INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, lane)
+INSERT INTO outbox (execution_id, app_id, script_id, version, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, lane, ordering_key, turn)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-       (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.trigger_id = $14::uuid)
+       (SELECT t.id FROM triggers t WHERE t.id = $14::uuid AND t.flow IS NULL), $15::text, CASE WHEN $15::text <> '' THEN nextval('outbox_turn') END
 `
 
 type OutboxInsertParams struct {
@@ -272,6 +230,7 @@ type OutboxInsertParams struct {
 	ReplayOf    *string
 	Principal   string
 	Lane        *string
+	OrderingKey string
 }
 
 func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) error {
@@ -290,6 +249,7 @@ func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) erro
 		arg.ReplayOf,
 		arg.Principal,
 		arg.Lane,
+		arg.OrderingKey,
 	)
 	return err
 }
@@ -385,7 +345,19 @@ SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in
     (SELECT o.due_at FROM outbox o WHERE o.lane IS NULL AND NOT o.parked AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
      ORDER BY o.due_at LIMIT 1)
     UNION ALL
-    SELECT first.due_at FROM queue_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id ORDER BY o.due_at LIMIT 1) AS first WHERE l.free > 0
+    SELECT GREATEST(first.due_at, CASE WHEN k.throttle_room <= 0 THEN k.opens_at END)
+    FROM lane_keys k, LATERAL (
+        (SELECT o.due_at FROM outbox o
+         WHERE k.ordering_key = '' AND o.lane = k.lane AND o.concurrency_key = k.concurrency_key AND o.throttle_key = k.throttle_key AND o.ordering_key = ''
+           AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id)
+         ORDER BY o.due_at LIMIT 1)
+        UNION ALL
+        (SELECT head.due_at FROM (
+            SELECT o.due_at, o.lane, o.concurrency_key, o.throttle_key FROM outbox o
+            WHERE o.trigger_id = k.lane AND o.ordering_key = k.ordering_key AND o.ordering_key <> '' ORDER BY o.turn LIMIT 1
+         ) AS head WHERE head.lane = k.lane AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key)
+    ) AS first
+    WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
 ) AS next
 `
 
@@ -394,7 +366,7 @@ type OutboxNextDueRow struct {
 	Waiting bool
 }
 
-// A lane without a free slot does not count: giving one back wakes the dispatchers.
+// A lane in which nothing may go does not count: giving a slot back wakes the dispatchers.
 func (q *Queries) OutboxNextDue(ctx context.Context) (OutboxNextDueRow, error) {
 	row := q.db.QueryRow(ctx, OutboxNextDue)
 	var i OutboxNextDueRow
@@ -427,12 +399,31 @@ func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, execu
 	return err
 }
 
+const OutboxSift = `-- name: OutboxSift :exec
+WITH refused AS (
+    DELETE FROM outbox WHERE execution_id = ANY ($3::uuid[]) AND filter IS NOT NULL RETURNING execution_id
+), freed AS (
+    DELETE FROM lane_slots s USING refused r WHERE s.execution_id = r.execution_id
+), unstarted AS (
+    DELETE FROM lane_starts s USING refused r WHERE s.execution_id = r.execution_id
+)
+UPDATE outbox o SET filter = CASE WHEN o.execution_id = ANY ($1::uuid[]) THEN NULL ELSE o.filter END,
+                    due_at = CASE WHEN o.claims = 0 THEN o.due_at - filter_hold(o.filter) ELSE o.due_at END
+WHERE o.execution_id = ANY ($1::uuid[] || $2::uuid[]) AND o.filter IS NOT NULL
+`
+
+// Tells firings what their filters said: those that are refused go, with the slots and starts that their claim took; those that passed come due, and so do those whose filters have no value, which keep them.
+func (q *Queries) OutboxSift(ctx context.Context, passed []string, failed []string, refused []string) error {
+	_, err := q.db.Exec(ctx, OutboxSift, passed, failed, refused)
+	return err
+}
+
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.parked
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.parked, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.filter, t.parked, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -456,6 +447,12 @@ type OutboxTakeRow struct {
 	Handles        *string
 	Lane           *string
 	Priority       int16
+	OrderingKey    string
+	ConcurrencyKey string
+	ThrottleKey    string
+	DebounceKey    *string
+	Turn           *int64
+	Filter         *string
 	Parked         bool
 	Script         string
 	PresentVersion int32
@@ -486,6 +483,12 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.Handles,
 		&i.Lane,
 		&i.Priority,
+		&i.OrderingKey,
+		&i.ConcurrencyKey,
+		&i.ThrottleKey,
+		&i.DebounceKey,
+		&i.Turn,
+		&i.Filter,
 		&i.Parked,
 		&i.Script,
 		&i.PresentVersion,

@@ -9,74 +9,54 @@ import (
 	"context"
 )
 
-const QueueLaneDue = `-- name: QueueLaneDue :one
-SELECT (EXISTS (SELECT FROM queue_lanes l WHERE l.free > 0 AND EXISTS (SELECT FROM outbox o WHERE o.lane = l.trigger_id AND o.due_at <= now()))
-     OR EXISTS (SELECT FROM queue_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND o.due_at <= now()
-         AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)))::boolean AS due
-`
-
-// Whether a claim from the lanes would find something.
-func (q *Queries) QueueLaneDue(ctx context.Context) (bool, error) {
-	row := q.db.QueryRow(ctx, QueueLaneDue)
-	var due bool
-	err := row.Scan(&due)
-	return due, err
-}
-
-const QueueLock = `-- name: QueueLock :exec
-SELECT pg_advisory_xact_lock(hashtextextended('picloud.lanes', 0))
-`
-
-// One claim from the lanes at a time, in the whole cluster: else two would count the same slots as free. The claim is a later statement of the transaction: its snapshot is younger.
-func (q *Queries) QueueLock(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, QueueLock)
-	return err
-}
-
 const QueueSendMany = `-- name: QueueSendMany :many
 WITH message AS MATERIALIZED (
     SELECT unnest($1::uuid[]) AS event_id, unnest($2::text[]) AS queue, unnest($3::text[])::json AS data,
-           unnest($4::bigint[]) AS delay_ms, unnest($5::smallint[]) AS priority
+           unnest($4::bigint[]) AS delay_ms, unnest($5::smallint[]) AS priority, unnest($6::text[]) AS ordering_key
 ), firing AS MATERIALIZED (
-    SELECT m.event_id, m.queue, m.delay_ms, m.priority, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    SELECT m.event_id, m.queue, m.delay_ms, m.priority, m.ordering_key, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.flow, t.filter
     FROM message m
     JOIN queue_trigger_details d ON d.queue = m.queue
-    JOIN triggers t ON t.id = d.trigger_id AND t.app_id = $6
+    JOIN triggers t ON t.id = d.trigger_id AND t.app_id = $7
 ), event AS (
-    INSERT INTO events (id, app_id, type, source, subject, time, data, root_id, parent_id, depth, traceparent)
-    SELECT m.event_id, $6, 'picloud.queue.message', '/apps/' || $7::text || '/queue/' || m.queue, m.queue, now(), m.data,
-           COALESCE($8::uuid, m.event_id), $9::uuid, $10::int, $11::text
+    INSERT INTO events (id, app_id, type, source, subject, time, data, root_id, parent_id, depth, traceparent, partition_key)
+    SELECT m.event_id, $7, 'picloud.queue.message', '/apps/' || $8::text || '/queue/' || m.queue, m.queue, now(), m.data,
+           COALESCE($9::uuid, m.event_id), $10::uuid, $11::int, $12::text, m.ordering_key
     FROM message m WHERE m.event_id IN (SELECT event_id FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, due_at, lane, priority)
-    SELECT f.execution_id, $6, f.script_id, f.trigger_id, 'queue', f.event_id, left('queue ' || f.queue, 160) || ' message',
-           COALESCE($8::uuid, f.event_id), $9::uuid, $10::int, f.registered_by_principal,
-           clock_timestamp() + f.delay_ms * interval '1 millisecond', f.trigger_id, f.priority
-    FROM firing f
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, due_at, lane, priority, ordering_key, turn, filter)
+    SELECT f.execution_id, $7, f.script_id, f.trigger_id, 'queue', f.event_id, left('queue ' || f.queue, 160) || ' message',
+           COALESCE($9::uuid, f.event_id), $10::uuid, $11::int, f.registered_by_principal,
+           clock_timestamp() + f.delay_ms * interval '1 millisecond' + filter_hold(f.filter), CASE WHEN f.flow IS NULL THEN f.trigger_id END, f.priority,
+           f.ordering_key, CASE WHEN f.ordering_key <> '' THEN nextval('outbox_turn') END, f.filter
+    FROM firing f ORDER BY f.event_id
 )
-SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id FROM firing f ORDER BY f.execution_id
+SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f ORDER BY f.execution_id
 `
 
 type QueueSendManyParams struct {
-	EventIds    []string
-	Queues      []string
-	Bodies      []string
-	DelaysMs    []int64
-	Priorities  []int16
-	AppID       string
-	AppSlug     string
-	RootID      *string
-	ParentID    *string
-	Depth       int32
-	Traceparent string
+	EventIds     []string
+	Queues       []string
+	Bodies       []string
+	DelaysMs     []int64
+	Priorities   []int16
+	OrderingKeys []string
+	AppID        string
+	AppSlug      string
+	RootID       *string
+	ParentID     *string
+	Depth        int32
+	Traceparent  string
 }
 
 type QueueSendManyRow struct {
 	EventID     string
 	ExecutionID string
+	Filtered    bool
 }
 
-// Sends messages: in one statement it finds the triggers of their queues, disabled ones too (there the messages wait), writes the events and one outbox row a trigger.
+// Sends messages: in one statement it finds the triggers of their queues, disabled ones too (there the messages wait), writes the events and one outbox row a trigger. The ids of the
+// events were made one after the other: in their order the messages get their turns.
 func (q *Queries) QueueSendMany(ctx context.Context, arg QueueSendManyParams) ([]QueueSendManyRow, error) {
 	rows, err := q.db.Query(ctx, QueueSendMany,
 		arg.EventIds,
@@ -84,6 +64,7 @@ func (q *Queries) QueueSendMany(ctx context.Context, arg QueueSendManyParams) ([
 		arg.Bodies,
 		arg.DelaysMs,
 		arg.Priorities,
+		arg.OrderingKeys,
 		arg.AppID,
 		arg.AppSlug,
 		arg.RootID,
@@ -98,7 +79,7 @@ func (q *Queries) QueueSendMany(ctx context.Context, arg QueueSendManyParams) ([
 	items := []QueueSendManyRow{}
 	for rows.Next() {
 		var i QueueSendManyRow
-		if err := rows.Scan(&i.EventID, &i.ExecutionID); err != nil {
+		if err := rows.Scan(&i.EventID, &i.ExecutionID, &i.Filtered); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -107,59 +88,4 @@ func (q *Queries) QueueSendMany(ctx context.Context, arg QueueSendManyParams) ([
 		return nil, err
 	}
 	return items, nil
-}
-
-const QueueSlotListSilent = `-- name: QueueSlotListSilent :many
-SELECT s.execution_id, s.app_id FROM queue_slots s
-WHERE s.taken_at < now() - $1::bigint * interval '1 millisecond' AND ($2::uuid IS NULL OR s.execution_id > $2::uuid)
-  AND NOT EXISTS (SELECT FROM outbox o WHERE o.execution_id = s.execution_id)
-ORDER BY s.execution_id LIMIT $3
-`
-
-type QueueSlotListSilentRow struct {
-	ExecutionID string
-	AppID       string
-}
-
-// The slots of executions whose workflows were started some time ago, after the given one: whoever frees what is left over asks the engine about them.
-func (q *Queries) QueueSlotListSilent(ctx context.Context, ageMs int64, after *string, max int32) ([]QueueSlotListSilentRow, error) {
-	rows, err := q.db.Query(ctx, QueueSlotListSilent, ageMs, after, max)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []QueueSlotListSilentRow{}
-	for rows.Next() {
-		var i QueueSlotListSilentRow
-		if err := rows.Scan(&i.ExecutionID, &i.AppID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const QueueSlotRelease = `-- name: QueueSlotRelease :execrows
-DELETE FROM queue_slots WHERE execution_id = $1
-`
-
-func (q *Queries) QueueSlotRelease(ctx context.Context, executionID string) (int64, error) {
-	result, err := q.db.Exec(ctx, QueueSlotRelease, executionID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const QueueSlotReleaseEnded = `-- name: QueueSlotReleaseEnded :exec
-DELETE FROM queue_slots s USING executions x WHERE s.execution_id = ANY ($1::uuid[]) AND x.id = s.execution_id
-`
-
-// Frees the slots of executions that had ended before they were claimed another time.
-func (q *Queries) QueueSlotReleaseEnded(ctx context.Context, executionIds []string) error {
-	_, err := q.db.Exec(ctx, QueueSlotReleaseEnded, executionIds)
-	return err
 }

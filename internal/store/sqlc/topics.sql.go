@@ -13,7 +13,7 @@ const TopicPublishMany = `-- name: TopicPublishMany :many
 WITH message AS MATERIALIZED (
     SELECT unnest($1::uuid[]) AS event_id, unnest($2::text[]) AS topic, unnest($3::text[])::json AS data
 ), firing AS MATERIALIZED (
-    SELECT m.event_id, m.topic, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal
+    SELECT m.event_id, m.topic, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM message m
     JOIN triggers t ON t.app_id = $4 AND t.kind = 'pubsub' AND t.enabled
     JOIN pubsub_trigger_details d ON d.trigger_id = t.id
@@ -24,12 +24,13 @@ WITH message AS MATERIALIZED (
            COALESCE($6::uuid, m.event_id), $7::uuid, $8::int, $9::text
     FROM message m WHERE m.event_id IN (SELECT event_id FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal)
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, filter, due_at)
     SELECT f.execution_id, $4, f.script_id, f.trigger_id, 'pubsub', f.event_id, left('topic ' || f.topic, 160) || ' message',
-           COALESCE($6::uuid, f.event_id), $7::uuid, $8::int, f.registered_by_principal
+           COALESCE($6::uuid, f.event_id), $7::uuid, $8::int, f.registered_by_principal,
+           f.filter, now() + filter_hold(f.filter)
     FROM firing f
 )
-SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id FROM firing f ORDER BY f.execution_id
+SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f ORDER BY f.execution_id
 `
 
 type TopicPublishManyParams struct {
@@ -47,6 +48,7 @@ type TopicPublishManyParams struct {
 type TopicPublishManyRow struct {
 	EventID     string
 	ExecutionID string
+	Filtered    bool
 }
 
 // Publishes messages: in one statement it finds the pubsub triggers that their topics match, writes the events and one outbox row a trigger. An event that nobody
@@ -70,7 +72,7 @@ func (q *Queries) TopicPublishMany(ctx context.Context, arg TopicPublishManyPara
 	items := []TopicPublishManyRow{}
 	for rows.Next() {
 		var i TopicPublishManyRow
-		if err := rows.Scan(&i.EventID, &i.ExecutionID); err != nil {
+		if err := rows.Scan(&i.EventID, &i.ExecutionID, &i.Filtered); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -65,7 +65,7 @@ func (q *Queries) TriggerDelete(ctx context.Context, appID string, iD string) (i
 }
 
 const TriggerGet = `-- name: TriggerGet :one
-SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
+SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
@@ -120,6 +120,9 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.Trigger.RegisteredByPrincipal,
 		&i.Trigger.CreatedAt,
 		&i.Trigger.UpdatedAt,
+		&i.Trigger.DisabledReason,
+		&i.Trigger.Flow,
+		&i.Trigger.Filter,
 		&i.Script,
 		&i.HTTPMethods,
 		&i.HTTPPath,
@@ -168,10 +171,10 @@ func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) 
 }
 
 const TriggerInsert = `-- name: TriggerInsert :one
-INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, registered_by_principal)
-SELECT $1, $2, $3, s.id, $4, $5, $6
-FROM scripts s WHERE s.app_id = $1 AND s.name = $7
-RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at
+INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, registered_by_principal)
+SELECT $1, $2, $3, s.id, $4, $5, $6, $7
+FROM scripts s WHERE s.app_id = $1 AND s.name = $8
+RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at, disabled_reason, flow, filter
 `
 
 type TriggerInsertParams struct {
@@ -180,6 +183,7 @@ type TriggerInsertParams struct {
 	Kind                  string
 	Enabled               bool
 	Retry                 []byte
+	Filter                *string
 	RegisteredByPrincipal string
 	Script                string
 }
@@ -191,6 +195,7 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 		arg.Kind,
 		arg.Enabled,
 		arg.Retry,
+		arg.Filter,
 		arg.RegisteredByPrincipal,
 		arg.Script,
 	)
@@ -206,6 +211,9 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 		&i.RegisteredByPrincipal,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DisabledReason,
+		&i.Flow,
+		&i.Filter,
 	)
 	return i, err
 }
@@ -226,7 +234,7 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 }
 
 const TriggerList = `-- name: TriggerList :many
-SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, s.name AS script,
+SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
@@ -308,6 +316,9 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.Trigger.RegisteredByPrincipal,
 			&i.Trigger.CreatedAt,
 			&i.Trigger.UpdatedAt,
+			&i.Trigger.DisabledReason,
+			&i.Trigger.Flow,
+			&i.Trigger.Filter,
 			&i.Script,
 			&i.HTTPMethods,
 			&i.HTTPPath,
@@ -359,19 +370,23 @@ func (q *Queries) TriggerQueuePut(ctx context.Context, triggerID string, queue s
 }
 
 const TriggerUpdate = `-- name: TriggerUpdate :one
-UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, updated_at = now()
+UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, filter = $4, registered_by_principal = $5,
+                      disabled_reason = $6, updated_at = now()
 FROM scripts s
-WHERE t.id = $4 AND t.app_id = $5 AND s.app_id = $5 AND s.name = $6
-RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at
+WHERE t.id = $7 AND t.app_id = $8 AND s.app_id = $8 AND s.name = $9
+RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter
 `
 
 type TriggerUpdateParams struct {
-	Name    string
-	Enabled bool
-	Retry   []byte
-	ID      string
-	AppID   string
-	Script  string
+	Name                  string
+	Enabled               bool
+	Retry                 []byte
+	Filter                *string
+	RegisteredByPrincipal string
+	DisabledReason        string
+	ID                    string
+	AppID                 string
+	Script                string
 }
 
 func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (Trigger, error) {
@@ -379,6 +394,9 @@ func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (T
 		arg.Name,
 		arg.Enabled,
 		arg.Retry,
+		arg.Filter,
+		arg.RegisteredByPrincipal,
+		arg.DisabledReason,
 		arg.ID,
 		arg.AppID,
 		arg.Script,
@@ -395,6 +413,9 @@ func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (T
 		&i.RegisteredByPrincipal,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.DisabledReason,
+		&i.Flow,
+		&i.Filter,
 	)
 	return i, err
 }
