@@ -34,6 +34,9 @@ func (s *server) newFiring(e picloud.Endpoint, t *picloud.Trigger, event picloud
 		if t.Retry != nil {
 			f.Retry = *t.Retry
 		}
+		if t.MaxDepth > 0 {
+			f.MaxDepth = min(t.MaxDepth, s.MaxDepth)
+		}
 	}
 	return f
 }

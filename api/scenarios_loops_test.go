@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,32 @@ func paused(w *world) {
 	app, at, who := w.app["shop"], day, "ada"
 	app.PausedAt, app.PausedBy = &at, &who
 	w.app["shop"] = app
+}
+
+func loopScenarios() []scenario { return slices.Concat(pauseScenarios(), guardScenarios()) }
+
+func guardScenarios() []scenario {
+	trigger := func(more string) string {
+		return `{"name":"t","kind":"kv","script":"hello","config":{"collection":"x"}` + more + `}`
+	}
+	path := shop + "/triggers"
+	return []scenario{
+		{name: "no guards", operation: "createTrigger", method: "POST", path: path, body: trigger(""), status: 201, says: []string{`"max_depth":null`, `"cycle":"allow"`}},
+		{name: "guards", operation: "createTrigger", method: "POST", path: path, body: trigger(`,"max_depth":3,"cycle":"deny"`), status: 201, says: []string{`"max_depth":3`, `"cycle":"deny"`}},
+		{name: "deeper than the instance", operation: "createTrigger", method: "POST", path: path, body: trigger(`,"max_depth":17`), status: 422, code: "invalid", field: "max_depth", says: []string{"1 to 16"}},
+		{name: "no depth at all", operation: "createTrigger", method: "POST", path: path, body: trigger(`,"max_depth":0`), status: 422, code: "invalid", field: "max_depth"},
+		{name: "unknown cycle", operation: "createTrigger", method: "POST", path: path, body: trigger(`,"cycle":"maybe"`), status: 422, code: "invalid", field: "cycle"},
+		{name: "guards change", operation: "patchTrigger", method: "PATCH", path: path + "/" + idKVTrigger, body: `{"max_depth":2,"cycle":"deny"}`, status: 200, says: []string{`"max_depth":2`, `"cycle":"deny"`}},
+		{name: "guards stay", operation: "patchTrigger", method: "PATCH", path: path + "/" + idKVTrigger, body: `{"enabled":false}`, before: guarded, status: 200, says: []string{`"max_depth":5`, `"cycle":"deny"`}},
+		{name: "guards go", operation: "patchTrigger", method: "PATCH", path: path + "/" + idKVTrigger, body: `{"max_depth":null,"cycle":"allow"}`, before: guarded, status: 200, says: []string{`"max_depth":null`, `"cycle":"allow"`}},
+		{name: "depth no number", operation: "patchTrigger", method: "PATCH", path: path + "/" + idKVTrigger, body: `{"max_depth":"2"}`, status: 422, code: "invalid", field: "max_depth"},
+	}
+}
+
+// guarded is a world whose kv trigger has guards.
+func guarded(w *world) {
+	t := &w.triggers[w.at(idKVTrigger)]
+	t.MaxDepth, t.Cycle = 5, "deny"
 }
 
 func pauseScenarios() []scenario {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/filter"
@@ -72,6 +73,9 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 	if err := s.setTrigger(&t, body.Config, body.Retry); err != nil {
 		return nil, err
 	}
+	if err := s.setGuards(&t, body.MaxDepth, deref(body.Cycle)); err != nil {
+		return nil, err
+	}
 	if t, err = s.Triggers.CreateTrigger(ctx, t); err != nil {
 		return nil, err
 	}
@@ -98,6 +102,23 @@ func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *R
 	var err error
 	t.Retry, err = parseRetry(retry, s.Retry)
 	return err
+}
+
+// setGuards checks what keeps the trigger from firing itself, and sets it; without depth that stays as it is.
+func (s *server) setGuards(t *picloud.Trigger, depth *int, cycle string) error {
+	if depth != nil && (*depth < 1 || *depth > s.MaxDepth) {
+		return picloud.InvalidField("max_depth", "must be 1 to %d, the instance's PICLOUD_MAX_TRIGGER_DEPTH", s.MaxDepth)
+	}
+	if depth != nil {
+		t.MaxDepth = *depth
+	}
+	if t.Cycle = picloud.Cycle(cycle); cycle == "" {
+		t.Cycle = picloud.CycleAllow
+	}
+	if !slices.Contains(picloud.Cycles, t.Cycle) {
+		return picloud.InvalidField("cycle", "must be allow or deny")
+	}
+	return nil
 }
 
 // GetTrigger implements StrictServerInterface.
@@ -149,6 +170,19 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 		t.Filter = deref(text)
 	}
 	if err := s.setTrigger(&t, config, retry); err != nil {
+		return nil, err
+	}
+	var depth *int
+	if patch.MaxDepth != nil { // null takes it away
+		t.MaxDepth = 0
+		if json.Unmarshal(patch.MaxDepth, &depth) != nil {
+			return nil, picloud.InvalidField("max_depth", "must be a whole number, or null")
+		}
+	}
+	if patch.Cycle != nil {
+		now.Cycle = *patch.Cycle
+	}
+	if err := s.setGuards(&t, depth, now.Cycle); err != nil {
 		return nil, err
 	}
 	if t, err = s.Triggers.UpdateTrigger(ctx, t); err != nil {
@@ -211,7 +245,16 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 func toTrigger(t picloud.Trigger) (Trigger, error) {
 	config, err := encodeConfig(t)
 	return Trigger{
-		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry), Filter: orNil(t.Filter),
+		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry), Filter: orNil(t.Filter), MaxDepth: orNil(t.MaxDepth),
+		Cycle:                 cycleOf(t),
 		RegisteredByPrincipal: t.RegisteredByPrincipal, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}, err
+}
+
+// cycleOf gives the cycle policy of a trigger.
+func cycleOf(t picloud.Trigger) string {
+	if t.Cycle == "" {
+		return string(picloud.CycleAllow)
+	}
+	return string(t.Cycle)
 }

@@ -80,9 +80,9 @@ func setup(ctx workflow.Context, in Input) *execution {
 }
 
 func (e *execution) run(ctx workflow.Context) (Result, error) {
-	switch {
-	case e.Depth > e.MaxDepth:
-		return e.bury(ctx, e.tooDeep())
+	switch cut := e.Cut(); {
+	case cut != nil:
+		return e.bury(ctx, cut)
 	case e.Refusal != nil:
 		return e.bury(ctx, e.Refusal)
 	}
@@ -102,17 +102,6 @@ func (e *execution) run(ctx workflow.Context) (Result, error) {
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return Result{}, workflow.NewContinueAsNewError(ctx, ExecutionName, Input{Firing: e.Firing, Carried: &e.Progress})
 		}
-	}
-}
-
-// tooDeep is the error of an execution that is cut before it runs.
-func (e *execution) tooDeep() *picloud.ScriptError {
-	return &picloud.ScriptError{
-		Reason: picloud.ReasonDepthExceeded,
-		Type:   "DepthExceeded",
-		Message: fmt.Sprintf("depth %d is over the limit of %d (PICLOUD_MAX_TRIGGER_DEPTH): the execution was cut before it ran; "+
-			"do triggers fire each other in a circle?", e.Depth, e.MaxDepth),
-		NonRetryable: true,
 	}
 }
 
@@ -204,6 +193,9 @@ func (e *execution) bury(ctx workflow.Context, fatal *picloud.ScriptError) (Resu
 	}
 	if buried.End != nil {
 		return e.end(*buried.End)
+	}
+	if buried.Error != nil {
+		fatal = buried.Error
 	}
 	return Result{}, failure(fatal, Ended{Status: picloud.StatusDeadLettered, DeadLetterID: buried.DeadLetterID, Attempts: e.Failed})
 }

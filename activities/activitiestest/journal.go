@@ -119,6 +119,14 @@ func (j *Journal) BuryExecution(_ context.Context, f picloud.Firing, e picloud.S
 	return "letter-" + f.ExecutionID, nil
 }
 
+// Path implements picloud.Journal: two steps of a circle.
+func (j *Journal) Path(_ context.Context, f picloud.Firing) ([]picloud.Step, error) {
+	if err := j.fault("Path"); err != nil {
+		return nil, err
+	}
+	return []picloud.Step{{Trigger: f.Trigger}, {Trigger: f.Trigger, What: f.What}}, nil
+}
+
 // CancelExecution implements picloud.Journal.
 func (j *Journal) CancelExecution(_ context.Context, f picloud.Firing, _ time.Time) error {
 	if err := j.fault("CancelExecution"); err != nil {

@@ -181,6 +181,12 @@ func fields(body map[string]any, t Trigger) map[string]any {
 	if t.Filter != nil {
 		body["filter"] = *t.Filter
 	}
+	if t.MaxDepth != nil {
+		body["max_depth"] = *t.MaxDepth
+	}
+	if t.Cycle != "" {
+		body["cycle"] = t.Cycle
+	}
 	return body
 }
 

@@ -41,6 +41,9 @@ type Trigger struct {
 	Config  map[string]any `yaml:"config"`
 	Retry   map[string]any `yaml:"retry"`
 	Filter  *string        `yaml:"filter"` // CEL; "" = none
+	// MaxDepth and Cycle guard against triggers that fire each other in a circle.
+	MaxDepth *int   `yaml:"max_depth"`
+	Cycle    string `yaml:"cycle"`
 }
 
 // Read reads dir/picloud.yaml. The error says the line of what is wrong.

@@ -98,7 +98,7 @@ func (i *instance) openStore(ctx context.Context, d databases) (*store.Store, er
 		return nil, err
 	}
 	data, err := store.Open(context.WithoutCancel(ctx), d.picloud, store.Options{
-		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth, Budget: i.config.Budget(),
 		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays,
 		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Sealer: keys, Log: i.log,
 	})

@@ -34,10 +34,18 @@ type Config struct {
 
 	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
+	Root      Root      `envPrefix:"PICLOUD_ROOT_"`
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
 	Sandbox   Sandbox   `envPrefix:"PICLOUD_SANDBOX_"`
 	Fetch     Fetch     `envPrefix:"PICLOUD_FETCH_"`
+}
+
+// Root is what the executions of one root event may use together.
+type Root struct {
+	MaxExecutions int           `env:"MAX_EXECUTIONS" envDefault:"10000"`
+	MaxEffects    int           `env:"MAX_EFFECTS" envDefault:"100000"`
+	MaxCPU        time.Duration `env:"MAX_CPU" envDefault:"1h"` // of scripts
 }
 
 // Retry is the policy of triggers that have none of their own.
@@ -106,6 +114,11 @@ func (c Config) check() error {
 		}
 	}
 	atLeast("PICLOUD_MAX_TRIGGER_DEPTH", c.MaxTriggerDepth, 1)
+	atLeast("PICLOUD_ROOT_MAX_EXECUTIONS", c.Root.MaxExecutions, 1)
+	atLeast("PICLOUD_ROOT_MAX_EFFECTS", c.Root.MaxEffects, 1)
+	if c.Root.MaxCPU < time.Millisecond {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_ROOT_MAX_CPU is %s: at least 1ms", c.Root.MaxCPU))
+	}
 	atLeast("PICLOUD_EXECUTION_RETENTION_DAYS", c.Retention.ExecutionDays, 1)
 	atLeast("PICLOUD_DEAD_LETTER_RETENTION_DAYS", c.Retention.DeadLetterDays, 1)
 	atLeast("PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS", c.Retention.AbandonedExecutionsDays, 1)
@@ -171,6 +184,11 @@ func (c Config) RetryPolicy() picloud.RetryPolicy {
 		MaximumAttempts: c.Retry.MaximumAttempts, InitialInterval: c.Retry.InitialInterval, BackoffCoefficient: c.Retry.BackoffCoefficient,
 		MaximumInterval: c.Retry.MaximumInterval, Jitter: picloud.JitterNone,
 	}
+}
+
+// Budget is what the executions of one root event may use together.
+func (c Config) Budget() picloud.Budget {
+	return picloud.Budget{Executions: c.Root.MaxExecutions, Effects: c.Root.MaxEffects, CPU: c.Root.MaxCPU}
 }
 
 // Ceiling is the most that a script may ask for.

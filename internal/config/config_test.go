@@ -19,6 +19,7 @@ func TestNothingSetIsTheDocumentedDefault(t *testing.T) {
 	assert.Equal(t, "http://127.0.0.1:8080", c.URL())
 	assert.Equal(t, picloud.DefaultRetryPolicy, c.RetryPolicy())
 	assert.Equal(t, 16, c.MaxTriggerDepth)
+	assert.Equal(t, picloud.DefaultBudget, c.Budget())
 	assert.Equal(t, 5*time.Minute, c.Ceiling().Wall)
 	assert.False(t, c.Fetch.AllowPrivate)
 	assert.Empty(t, c.FetchRules())
@@ -37,6 +38,9 @@ func TestEveryWrongVariableIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"PICLOUD_MAX_TRIGGER_DEPTH":                   "0",
+		"PICLOUD_ROOT_MAX_EXECUTIONS":                 "0",
+		"PICLOUD_ROOT_MAX_EFFECTS":                    "0",
+		"PICLOUD_ROOT_MAX_CPU":                        "0s",
 		"PICLOUD_EXECUTION_RETENTION_DAYS":            "-1",
 		"PICLOUD_SANDBOX_MAX_WALL":                    "1ns",
 		"PICLOUD_SANDBOX_MAX_MEMORY_MB":               "1",

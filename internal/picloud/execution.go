@@ -46,7 +46,9 @@ type Firing struct {
 	RootID      string        `json:"root_id"`
 	ParentID    string        `json:"parent_id,omitempty"`
 	Depth       int           `json:"depth"`
-	MaxDepth    int           `json:"max_depth"`
+	MaxDepth    int           `json:"max_depth"`           // the trigger's, at most the instance's
+	Denied      bool          `json:"denied,omitempty"`    // the trigger is on the path to it already, and its policy is CycleDeny
+	Overspent   string        `json:"overspent,omitempty"` // what of its tree's budget was used up when it left the outbox, for people; see Budget.Spent
 	ReplayOf    string        `json:"replay_of,omitempty"` // id of the dead letter
 	Handles     string        `json:"handles,omitempty"`   // id of the dead letter that the execution handles: it leaves none itself
 	Slot        bool          `json:"slot,omitempty"`      // it has left a lane, and gives its slot back when it ends; older firings of queues have one too
@@ -75,6 +77,7 @@ type Attempt struct {
 	RetryAfter time.Duration // until the next attempt; 0 = there is none
 	Clock      time.Time     // Run.Time of the attempt
 	Seed       int64         // Run.Seed of the attempt
+	CPU        time.Duration // of the script
 }
 
 // Execution is one firing as people see it.

@@ -53,7 +53,10 @@ type Journal interface {
 	// BuryExecution ends an exhausted or refused execution: its row with StatusDeadLettered and its dead letter, in one transaction; gives the letter's id.
 	// In the same transaction the letter fires the dead_letter triggers that it matches. "" when there is no letter: the execution had ended otherwise, its app is
 	// gone, or it is itself a handler of dead letters (KindDeadLetter), which ends with StatusFailed and tells the letter that it handles.
+	// Of all that is cut of one tree for ReasonBudgetExceeded the first alone leaves a letter: the others end with StatusCanceled.
 	BuryExecution(ctx context.Context, f Firing, e ScriptError, attempts int, startedAt time.Time) (deadLetterID string, err error)
+	// Path gives the executions above that of f, the root's first, and f itself at the end; what retention has dropped is left out.
+	Path(ctx context.Context, f Firing) ([]Step, error)
 	// CancelExecution ends a canceled execution: its row with StatusCanceled.
 	CancelExecution(ctx context.Context, f Firing, startedAt time.Time) error
 	// RecordAbandoned keeps a finished execution whose caller was gone.

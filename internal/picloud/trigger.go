@@ -37,9 +37,11 @@ type Trigger struct {
 	Cron                  *CronConfig       // set for KindCron
 	Queue                 *QueueConfig      // set for KindQueue
 	Retry                 *RetryPolicy      // nil = the instance's defaults
-	Filter                string            // a CEL expression that an event must meet; "" = none
-	RegisteredByPrincipal string            // name of the principal that it runs as
-	DisabledReason        string            // why the platform has disabled it; "" = it has not
+	MaxDepth              int               // over which its firings are cut; 0 = the instance's
+	Cycle                 Cycle
+	Filter                string // a CEL expression that an event must meet; "" = none
+	RegisteredByPrincipal string // name of the principal that it runs as
+	DisabledReason        string // why the platform has disabled it; "" = it has not
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 }
@@ -106,7 +108,7 @@ type Triggers interface {
 	CreateTrigger(ctx context.Context, t Trigger) (Trigger, error)
 	Trigger(ctx context.Context, appID, id string) (Trigger, error)
 	ListTriggers(ctx context.Context, appID string, filter TriggerFilter, page Page) (List[Trigger], error)
-	// UpdateTrigger replaces all that may change: name, script, enabled, config and retry. The kind stays.
+	// UpdateTrigger replaces all that may change: name, script, enabled, config, retry, depth and cycle. The kind stays.
 	UpdateTrigger(ctx context.Context, t Trigger) (Trigger, error)
 	DeleteTrigger(ctx context.Context, appID, id string) error
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/picloud/picloud/internal/store/sqlc"
 )
 
+// errCutBefore leaves a burial for which there is a letter already: that of the first that was cut of its tree.
+var errCutBefore = errors.New("cut before")
+
 // BuryExecution implements picloud.Journal.
 func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure picloud.ScriptError, attempts int, startedAt time.Time) (string, error) {
 	if f.Kind == picloud.KindDeadLetter {
@@ -21,6 +24,15 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 	}
 	fired := false
 	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		if failure.Reason == picloud.ReasonBudgetExceeded {
+			first, err := q.RootBudgetCut(ctx, f.RootID, f.ExecutionID)
+			if err != nil {
+				return fmt.Errorf("cut tree: %w", err)
+			}
+			if !first {
+				return errCutBefore
+			}
+		}
 		event, err := s.eventOf(ctx, q, f)
 		if err != nil {
 			return err
@@ -57,6 +69,10 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		fired = fired || woken
 		return err
 	})
+	if errors.Is(err, errCutBefore) {
+		params.Status = string(picloud.StatusCanceled)
+		return "", s.end(ctx, f, params)
+	}
 	if err != nil && !errors.Is(err, errCommittedBefore) {
 		return "", err
 	}

@@ -73,6 +73,6 @@ func (s *Store) OpenTick(ctx context.Context, t picloud.Tick) (*picloud.Firing, 
 	return &picloud.Firing{
 		ExecutionID: t.ExecutionID, AppID: row.AppID, App: row.App, ScriptID: row.ScriptID, Script: row.Script, Version: int(row.Version), TriggerID: t.TriggerID,
 		Trigger: row.Trigger, Kind: picloud.KindCron, EventID: t.EventID, What: "cron " + row.Trigger + " " + scheduled, RootID: t.EventID, Depth: 1,
-		MaxDepth: s.options.MaxDepth, Principal: row.RegisteredByPrincipal, Wall: limits.Wall, Retry: policy, QueuedAt: t.At.UTC(), Refusal: refusal,
+		MaxDepth: s.maxDepth(int(value(row.MaxDepth))), Principal: row.RegisteredByPrincipal, Wall: limits.Wall, Retry: policy, QueuedAt: t.At.UTC(), Refusal: refusal,
 	}, nil
 }

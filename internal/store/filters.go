@@ -56,6 +56,12 @@ func sift(ctx context.Context, q *sqlc.Queries, executionIDs []string) (sifted, 
 	if err := q.OutboxSift(ctx, nonNilText(s.passed), nonNilText(s.failed), nonNilText(s.refused)); err != nil {
 		return s, fmt.Errorf("sift firings: %w", err)
 	}
+	if len(s.passed) == 0 || (len(executionIDs) == 1 && rows[0].Event.Depth == 1) { // a tree of one has nothing to count
+		return s, nil
+	}
+	if err := q.OutboxCharge(ctx, s.passed); err != nil {
+		return s, fmt.Errorf("charge firings: %w", err)
+	}
 	return s, nil
 }
 

@@ -162,6 +162,7 @@ func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.A
 	err = s.queries.ExecutionAttemptInsert(ctx, sqlc.ExecutionAttemptInsertParams{
 		ExecutionID: f.ExecutionID, Attempt: int32(a.Attempt), Error: failure, Logs: logs, // bounded by MaxRetryAttempts
 		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(), Clock: clock, Seed: seed,
+		CpuUs: a.CPU.Microseconds(), RootID: f.RootID,
 	})
 	if err != nil {
 		return fmt.Errorf("insert attempt: %w", err)
@@ -176,6 +177,25 @@ func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt
 		return err
 	}
 	return s.end(ctx, f, params)
+}
+
+// Path implements picloud.Journal.
+func (s *Store) Path(ctx context.Context, f picloud.Firing) ([]picloud.Step, error) {
+	event, err := s.eventOf(ctx, s.queries, f)
+	if err != nil {
+		return nil, err
+	}
+	var path []picloud.Step
+	if f.ParentID != "" {
+		rows, err := s.queries.ExecutionPath(ctx, f.ParentID)
+		if err != nil {
+			return nil, fmt.Errorf("get path of execution: %w", err)
+		}
+		path = convert(rows, func(r sqlc.ExecutionPathRow) picloud.Step {
+			return picloud.StepOf(r.Trigger, r.Script, r.Source, r.Subject)
+		})
+	}
+	return append(path, picloud.StepOf(f.Trigger, f.Script, event.Source, event.Subject)), nil
 }
 
 // RecordAbandoned implements picloud.Journal.
@@ -207,7 +227,7 @@ func insertExecution(ctx context.Context, q *sqlc.Queries, f picloud.Firing, row
 		n, err = q.ExecutionInsertWithEvent(ctx, sqlc.ExecutionInsertWithEventParams{
 			ID: row.ID, AppID: row.AppID, Status: row.Status, Script: row.Script, Version: row.Version, TriggerID: row.TriggerID, Trigger: row.Trigger,
 			Kind: row.Kind, EventID: row.EventID, Result: row.Result, Error: row.Error, Logs: row.Logs, Effects: row.Effects, Attempts: row.Attempts,
-			Depth: row.Depth, RootID: row.RootID, ParentID: row.ParentID, ReplayOf: row.ReplayOf, Principal: row.Principal, QueuedAt: row.QueuedAt, StartedAt: row.StartedAt, Clock: row.Clock, Seed: row.Seed,
+			Depth: row.Depth, RootID: row.RootID, ParentID: row.ParentID, ReplayOf: row.ReplayOf, Principal: row.Principal, QueuedAt: row.QueuedAt, StartedAt: row.StartedAt, Clock: row.Clock, Seed: row.Seed, CpuUs: row.CpuUs,
 			EventType: e.Type, EventSource: e.Source, EventSubject: e.Subject, EventTime: e.Time, EventContentType: contentType(*e), EventData: e.Data,
 			EventTraceparent: e.TraceParent, EventReplayOf: optional(e.ReplayOf),
 		})
@@ -244,8 +264,14 @@ func executionRow(f picloud.Firing, end picloud.Committed, o picloud.Outcome, at
 		Result: columns[0], Error: columns[1], Logs: columns[2], Effects: columns[3],
 		Attempts: int32(attempts), Depth: int32(f.Depth), // bounded by MaxRetryAttempts and MaxDepth
 		RootID: f.RootID, ParentID: optional(f.ParentID), ReplayOf: optional(f.ReplayOf), Principal: f.Principal,
-		QueuedAt: f.QueuedAt, StartedAt: startedAt,
+		QueuedAt: f.QueuedAt, StartedAt: startedAt, CpuUs: cpuColumn(o.Usage.CPU),
 	}, nil
+}
+
+// cpuColumn gives the column of CPU time.
+func cpuColumn(d time.Duration) *int64 {
+	us := d.Microseconds()
+	return &us
 }
 
 func toCommitted(status string, result, failure []byte) (c picloud.Committed, err error) {

@@ -97,12 +97,30 @@ func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
 	if err != nil {
 		return picloud.Firing{}, err
 	}
-	return picloud.Firing{
+	f := picloud.Firing{
 		ExecutionID: r.ExecutionID, AppID: r.AppID, App: r.App, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version),
 		TriggerID: value(r.TriggerID), Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, What: r.What,
-		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.options.MaxDepth,
-		ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Slot: r.Lane != nil, Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
-	}, nil
+		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.maxDepth(int(value(r.MaxDepth))),
+		Denied: r.Denied, ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Slot: r.Lane != nil, Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
+	}
+	switch {
+	case r.Cut:
+		f.Overspent = s.options.Budget.SpentExecutions()
+	case f.Kind == picloud.KindDeadLetter: // a handler runs when all else is cut
+	case f.ReplayOf != "": // a person asks for it: it runs, and what it fires is under the guards again
+		f.MaxDepth = max(f.MaxDepth, f.Depth)
+	default:
+		f.Overspent = s.options.Budget.Spent(r.TreeEffects, time.Duration(r.TreeCpuUs)*time.Microsecond)
+	}
+	return f, nil
+}
+
+// maxDepth gives the depth over which a trigger's firings are cut; 0 = it has none of its own.
+func (s *Store) maxDepth(own int) int {
+	if own <= 0 {
+		return s.options.MaxDepth
+	}
+	return min(own, s.options.MaxDepth)
 }
 
 // retryPolicy reads the policy of a trigger; NULL is the instance's default.

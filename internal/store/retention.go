@@ -28,7 +28,7 @@ func (s *Store) MaintainPartitions(ctx context.Context) error {
 	return nil
 }
 
-// CollectGarbage deletes resolved dead letters, abandoned executions and idempotency keys past their retention. It may be repeated.
+// CollectGarbage deletes resolved dead letters, abandoned executions, idempotency keys and the budgets of trees past their retention. It may be repeated.
 func (s *Store) CollectGarbage(ctx context.Context) error {
 	if _, err := s.queries.DeadLetterDeleteResolved(ctx, int32(s.options.DeadLetterDays)); err != nil { // bounded by config
 		return fmt.Errorf("delete old dead letters: %w", err)
@@ -38,6 +38,9 @@ func (s *Store) CollectGarbage(ctx context.Context) error {
 	}
 	if _, err := s.queries.IdempotencyKeyDeleteOld(ctx); err != nil {
 		return fmt.Errorf("delete old idempotency keys: %w", err)
+	}
+	if _, err := s.queries.RootBudgetDeleteOld(ctx, int32(s.options.ExecutionDays)); err != nil { // bounded by config
+		return fmt.Errorf("delete old budgets: %w", err)
 	}
 	return nil
 }

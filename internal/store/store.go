@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,6 +30,7 @@ type Options struct {
 	MaxConnections    int                 // of the pool; 0 = 16
 	Retry             picloud.RetryPolicy // for triggers without a policy of their own
 	MaxDepth          int                 // PICLOUD_MAX_TRIGGER_DEPTH
+	Budget            picloud.Budget      // PICLOUD_ROOT_MAX_*
 	ExecutionDays     int                 // PICLOUD_EXECUTION_RETENTION_DAYS
 	DeadLetterDays    int                 // PICLOUD_DEAD_LETTER_RETENTION_DAYS
 	AbandonedExecDays int                 // PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS
@@ -73,6 +75,9 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	// The statements are few, and made for one plan each. Left to itself PostgreSQL plans those on partitioned tables anew at every execution.
 	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	if n := options.Budget.Executions; n > 0 { // see the function outbox_charge
+		config.ConnConfig.RuntimeParams["picloud.root_max_executions"] = strconv.Itoa(n)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

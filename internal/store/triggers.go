@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 
 	"github.com/picloud/picloud/internal/picloud"
@@ -17,7 +18,7 @@ func (s *Store) CreateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	}
 	return s.writeTrigger(ctx, t, nil, func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerInsert(ctx, sqlc.TriggerInsertParams{
-			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter),
+			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), MaxDepth: depthColumn(t.MaxDepth), Cycle: cycleColumn(t.Cycle),
 			RegisteredByPrincipal: t.RegisteredByPrincipal, Script: t.Script,
 		})
 	})
@@ -35,7 +36,7 @@ func (s *Store) UpdateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	}
 	return s.writeTrigger(ctx, t, triggerView(before), func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerUpdate(ctx, sqlc.TriggerUpdateParams{
-			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Script: t.Script,
+			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Script: t.Script, MaxDepth: depthColumn(t.MaxDepth), Cycle: cycleColumn(t.Cycle),
 			RegisteredByPrincipal: t.RegisteredByPrincipal, DisabledReason: t.DisabledReason,
 		})
 	})
@@ -133,6 +134,7 @@ func (s *Store) DeleteTrigger(ctx context.Context, appID, id string) error {
 func triggerView(t picloud.Trigger) map[string]any {
 	view := map[string]any{
 		"name": t.Name, "kind": t.Kind, "script": t.Script, "enabled": t.Enabled, "retry": t.Retry, "registered_by_principal": t.RegisteredByPrincipal,
+		"max_depth": t.MaxDepth, "cycle": t.Cycle,
 	}
 	fields := reflect.ValueOf(t)
 	for i := range fields.NumField() {
@@ -141,6 +143,23 @@ func triggerView(t picloud.Trigger) map[string]any {
 		}
 	}
 	return view
+}
+
+// depthColumn gives the column of a depth; 0 is NULL.
+func depthColumn(depth int) *int32 {
+	if depth <= 0 {
+		return nil
+	}
+	d := int32(min(depth, math.MaxInt32))
+	return &d
+}
+
+// cycleColumn gives the column of a cycle policy; "" is the default.
+func cycleColumn(c picloud.Cycle) string {
+	if c == "" {
+		c = picloud.CycleAllow
+	}
+	return string(c)
 }
 
 func toTriggers(rows []sqlc.TriggerListRow) ([]picloud.Trigger, error) {
@@ -162,8 +181,8 @@ func toTrigger(r sqlc.TriggerListRow) (picloud.Trigger, error) {
 	t := picloud.Trigger{
 		ID: r.Trigger.ID, AppID: r.Trigger.AppID, Name: r.Trigger.Name, Kind: picloud.Kind(r.Trigger.Kind), Script: r.Script,
 		Enabled: r.Trigger.Enabled, Retry: retry, Filter: value(r.Trigger.Filter), RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
-		DisabledReason: r.Trigger.DisabledReason,
-		CreatedAt:      r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
+		DisabledReason: r.Trigger.DisabledReason, MaxDepth: int(value(r.Trigger.MaxDepth)), Cycle: picloud.Cycle(r.Trigger.Cycle),
+		CreatedAt: r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
 	}
 	readDetails(&t, r)
 	return t, nil

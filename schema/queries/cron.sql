@@ -7,7 +7,7 @@ ORDER BY t.id;
 
 -- name: CronTriggerOpen :one
 -- All that the firing of a tick needs.
-SELECT t.app_id, a.slug AS app, t.script_id, s.name AS script, s.active_version AS version, t.name AS trigger, t.retry, t.registered_by_principal, t.filter, v.limits, c.schedule
+SELECT t.app_id, a.slug AS app, t.script_id, s.name AS script, s.active_version AS version, t.name AS trigger, t.retry, t.max_depth, t.registered_by_principal, t.filter, v.limits, c.schedule
 FROM triggers t
 JOIN cron_trigger_details c ON c.trigger_id = t.id
 JOIN apps a ON a.id = t.app_id

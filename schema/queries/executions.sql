@@ -1,9 +1,12 @@
 -- name: ExecutionInsert :execrows
--- The commit point. No row is inserted when the execution is committed already.
+-- The commit point. No row is inserted when the execution is committed already. What it took is added to its tree's, where that has a row.
+WITH spent AS (
+    UPDATE root_budgets SET effects = effects + COALESCE(json_array_length(@effects), 0), cpu_us = cpu_us + @cpu_us::bigint WHERE root_id = @root_id
+)
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed, cpu_us)
 VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, @event_id, @result, @error, @logs, @effects, @attempts, @depth,
-        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp(), @clock, @seed)
+        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp(), @clock, @seed, @cpu_us)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: ExecutionInsertWithEvent :execrows
@@ -13,11 +16,13 @@ WITH event AS (
     VALUES (@event_id, @app_id, @event_type, @event_source, @event_subject, @event_time, @event_content_type, @event_data, @root_id, @parent_id, @depth,
             @event_traceparent, @event_replay_of)
     ON CONFLICT (id) DO NOTHING
+), spent AS (
+    UPDATE root_budgets SET effects = effects + COALESCE(json_array_length(@effects), 0), cpu_us = cpu_us + @cpu_us::bigint WHERE root_id = @root_id
 )
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed, cpu_us)
 VALUES (@id, @app_id, @status, @script, @version, @trigger_id, @trigger, @kind, @event_id, @result, @error, @logs, @effects, @attempts, @depth,
-        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp(), @clock, @seed)
+        @root_id, @parent_id, @replay_of, @principal, @queued_at, @started_at, clock_timestamp(), @clock, @seed, @cpu_us)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: ExecutionEnd :one
@@ -53,6 +58,9 @@ WHERE app_id = @app_id
 ORDER BY id DESC LIMIT @max;
 
 -- name: ExecutionAttemptInsert :exec
+WITH spent AS (
+    UPDATE root_budgets SET cpu_us = cpu_us + @cpu_us::bigint WHERE root_id = @root_id::uuid
+)
 INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
 VALUES (@execution_id, @attempt, @error, @logs, @started_at, @finished_at, @retry_after_ms, @clock, @seed)
 ON CONFLICT (execution_id, attempt) DO NOTHING;

@@ -1,11 +1,11 @@
 -- name: TriggerInsert :one
-INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, registered_by_principal)
-SELECT @app_id, @name, @kind, s.id, @enabled, @retry, @filter, @registered_by_principal
+INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, max_depth, cycle, registered_by_principal)
+SELECT @app_id, @name, @kind, s.id, @enabled, @retry, @filter, @max_depth, @cycle, @registered_by_principal
 FROM scripts s WHERE s.app_id = @app_id AND s.name = @script
 RETURNING *;
 
 -- name: TriggerUpdate :one
-UPDATE triggers t SET name = @name, script_id = s.id, enabled = @enabled, retry = @retry, filter = @filter, registered_by_principal = @registered_by_principal,
+UPDATE triggers t SET name = @name, script_id = s.id, enabled = @enabled, retry = @retry, filter = @filter, max_depth = @max_depth, cycle = @cycle, registered_by_principal = @registered_by_principal,
                       disabled_reason = @disabled_reason, updated_at = now()
 FROM scripts s
 WHERE t.id = @id AND t.app_id = @app_id AND s.app_id = @app_id AND s.name = @script

@@ -60,7 +60,7 @@ func (q *Queries) CronTriggerList(ctx context.Context, id *string) ([]CronTrigge
 }
 
 const CronTriggerOpen = `-- name: CronTriggerOpen :one
-SELECT t.app_id, a.slug AS app, t.script_id, s.name AS script, s.active_version AS version, t.name AS trigger, t.retry, t.registered_by_principal, t.filter, v.limits, c.schedule
+SELECT t.app_id, a.slug AS app, t.script_id, s.name AS script, s.active_version AS version, t.name AS trigger, t.retry, t.max_depth, t.registered_by_principal, t.filter, v.limits, c.schedule
 FROM triggers t
 JOIN cron_trigger_details c ON c.trigger_id = t.id
 JOIN apps a ON a.id = t.app_id
@@ -77,6 +77,7 @@ type CronTriggerOpenRow struct {
 	Version               int32
 	Trigger               string
 	Retry                 []byte
+	MaxDepth              *int32
 	RegisteredByPrincipal string
 	Filter                *string
 	Limits                []byte
@@ -95,6 +96,7 @@ func (q *Queries) CronTriggerOpen(ctx context.Context, id string) (CronTriggerOp
 		&i.Version,
 		&i.Trigger,
 		&i.Retry,
+		&i.MaxDepth,
 		&i.RegisteredByPrincipal,
 		&i.Filter,
 		&i.Limits,

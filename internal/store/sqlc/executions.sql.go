@@ -75,6 +75,9 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 }
 
 const ExecutionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
+WITH spent AS (
+    UPDATE root_budgets SET cpu_us = cpu_us + $10::bigint WHERE root_id = $11::uuid
+)
 INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (execution_id, attempt) DO NOTHING
@@ -90,6 +93,8 @@ type ExecutionAttemptInsertParams struct {
 	RetryAfterMs int64
 	Clock        *time.Time
 	Seed         *int64
+	CpuUs        int64
+	RootID       string
 }
 
 func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttemptInsertParams) error {
@@ -103,6 +108,8 @@ func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttem
 		arg.RetryAfterMs,
 		arg.Clock,
 		arg.Seed,
+		arg.CpuUs,
+		arg.RootID,
 	)
 	return err
 }
@@ -159,7 +166,7 @@ func (q *Queries) ExecutionEnd(ctx context.Context, id string) (ExecutionEndRow,
 }
 
 const ExecutionGet = `-- name: ExecutionGet :one
-SELECT id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed FROM executions WHERE id = $1 AND app_id = $2
+SELECT id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed, cpu_us FROM executions WHERE id = $1 AND app_id = $2
 `
 
 func (q *Queries) ExecutionGet(ctx context.Context, iD string, appID string) (Execution, error) {
@@ -190,15 +197,19 @@ func (q *Queries) ExecutionGet(ctx context.Context, iD string, appID string) (Ex
 		&i.FinishedAt,
 		&i.Clock,
 		&i.Seed,
+		&i.CpuUs,
 	)
 	return i, err
 }
 
 const ExecutionInsert = `-- name: ExecutionInsert :execrows
+WITH spent AS (
+    UPDATE root_budgets SET effects = effects + COALESCE(json_array_length($13), 0), cpu_us = cpu_us + $24::bigint WHERE root_id = $16
+)
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed, cpu_us)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        $16, $17, $18, $19, $20, $21, clock_timestamp(), $22, $23)
+        $16, $17, $18, $19, $20, $21, clock_timestamp(), $22, $23, $24)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -226,9 +237,10 @@ type ExecutionInsertParams struct {
 	StartedAt time.Time
 	Clock     *time.Time
 	Seed      *int64
+	CpuUs     *int64
 }
 
-// The commit point. No row is inserted when the execution is committed already.
+// The commit point. No row is inserted when the execution is committed already. What it took is added to its tree's, where that has a row.
 func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams) (int64, error) {
 	result, err := q.db.Exec(ctx, ExecutionInsert,
 		arg.ID,
@@ -254,6 +266,7 @@ func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams
 		arg.StartedAt,
 		arg.Clock,
 		arg.Seed,
+		arg.CpuUs,
 	)
 	if err != nil {
 		return 0, err
@@ -264,14 +277,16 @@ func (q *Queries) ExecutionInsert(ctx context.Context, arg ExecutionInsertParams
 const ExecutionInsertWithEvent = `-- name: ExecutionInsertWithEvent :execrows
 WITH event AS (
     INSERT INTO events (id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of)
-    VALUES ($9, $2, $24, $25, $26, $27, $28, $29, $16, $17, $15,
-            $30, $31)
+    VALUES ($9, $2, $25, $26, $27, $28, $29, $30, $16, $17, $15,
+            $31, $32)
     ON CONFLICT (id) DO NOTHING
+), spent AS (
+    UPDATE root_budgets SET effects = effects + COALESCE(json_array_length($13), 0), cpu_us = cpu_us + $24::bigint WHERE root_id = $16
 )
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, result, error, logs, effects, attempts, depth,
-                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed)
+                        root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at, clock, seed, cpu_us)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        $16, $17, $18, $19, $20, $21, clock_timestamp(), $22, $23)
+        $16, $17, $18, $19, $20, $21, clock_timestamp(), $22, $23, $24)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -299,6 +314,7 @@ type ExecutionInsertWithEventParams struct {
 	StartedAt        time.Time
 	Clock            *time.Time
 	Seed             *int64
+	CpuUs            *int64
 	EventType        string
 	EventSource      string
 	EventSubject     string
@@ -335,6 +351,7 @@ func (q *Queries) ExecutionInsertWithEvent(ctx context.Context, arg ExecutionIns
 		arg.StartedAt,
 		arg.Clock,
 		arg.Seed,
+		arg.CpuUs,
 		arg.EventType,
 		arg.EventSource,
 		arg.EventSubject,

@@ -20,7 +20,7 @@ WITH candidate AS (
          ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(k.lane_room, k.key_room, k.throttle_room, $1::int))
         UNION ALL
         (SELECT head.execution_id, head.app_id, head.priority, head.due_at FROM (
-            SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.filter, w.parked FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
+            SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.filter, w.parked, w.cut FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
          ) AS head WHERE head.lane = k.lane AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
     ) AS o
     WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0
@@ -44,7 +44,7 @@ WITH candidate AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut
 ), slot AS (
     INSERT INTO lane_slots (execution_id, trigger_id, app_id, ordering_key, concurrency_key)
     SELECT execution_id, lane, app_id, ordering_key, concurrency_key FROM claimed
@@ -56,12 +56,15 @@ WITH candidate AS (
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.due_at AS was_due, (c.filter IS NOT NULL)::boolean AS filtered
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.due_at AS was_due, (c.filter IS NOT NULL)::boolean AS filtered,
+       t.max_depth, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
+       (COALESCE(t.cycle = 'deny', false) AND c.replay_of IS NULL AND EXISTS (SELECT FROM execution_path(c.parent_id) up WHERE up.trigger_id = c.trigger_id))::boolean AS denied
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
+LEFT JOIN root_budgets b ON b.root_id = c.root_id
 ORDER BY c.priority DESC, c.execution_id
 `
 
@@ -91,6 +94,11 @@ type LaneClaimRow struct {
 	Priority    int16
 	WasDue      time.Time
 	Filtered    bool
+	MaxDepth    *int32
+	Cut         bool
+	TreeEffects int64
+	TreeCpuUs   int64
+	Denied      bool
 }
 
 // What waits in lanes: for every combination of keys the next firings by priority and age, or the first in the order of an ordering key, as many as each bound of the lane lets go.
@@ -130,6 +138,11 @@ func (q *Queries) LaneClaim(ctx context.Context, max int32, leaseMs int64) ([]La
 			&i.Priority,
 			&i.WasDue,
 			&i.Filtered,
+			&i.MaxDepth,
+			&i.Cut,
+			&i.TreeEffects,
+			&i.TreeCpuUs,
+			&i.Denied,
 		); err != nil {
 			return nil, err
 		}

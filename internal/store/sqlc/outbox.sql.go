@@ -18,16 +18,19 @@ WITH due AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, due.due_at AS was_due
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
-       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered
+       COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered,
+       t.max_depth, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
+       (COALESCE(t.cycle = 'deny', false) AND c.replay_of IS NULL AND EXISTS (SELECT FROM execution_path(c.parent_id) up WHERE up.trigger_id = c.trigger_id))::boolean AS denied
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
+LEFT JOIN root_budgets b ON b.root_id = c.root_id
 ORDER BY c.was_due, c.execution_id
 `
 
@@ -57,6 +60,11 @@ type OutboxClaimDueRow struct {
 	Priority    int16
 	WasDue      time.Time
 	Filtered    bool
+	MaxDepth    *int32
+	Cut         bool
+	TreeEffects int64
+	TreeCpuUs   int64
+	Denied      bool
 }
 
 // What waits for no lane.
@@ -95,6 +103,11 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 			&i.Priority,
 			&i.WasDue,
 			&i.Filtered,
+			&i.MaxDepth,
+			&i.Cut,
+			&i.TreeEffects,
+			&i.TreeCpuUs,
+			&i.Denied,
 		); err != nil {
 			return nil, err
 		}
@@ -421,9 +434,9 @@ func (q *Queries) OutboxSift(ctx context.Context, passed []string, failed []stri
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.filter, t.parked, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.filter, t.parked, t.cut, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -454,6 +467,7 @@ type OutboxTakeRow struct {
 	Turn           *int64
 	Filter         *string
 	Parked         bool
+	Cut            bool
 	Script         string
 	PresentVersion int32
 	Trigger        string
@@ -490,6 +504,7 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.Turn,
 		&i.Filter,
 		&i.Parked,
+		&i.Cut,
 		&i.Script,
 		&i.PresentVersion,
 		&i.Trigger,

@@ -65,7 +65,7 @@ func (q *Queries) TriggerDelete(ctx context.Context, appID string, iD string) (i
 }
 
 const TriggerGet = `-- name: TriggerGet :one
-SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, s.name AS script,
+SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
@@ -123,6 +123,8 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.Trigger.DisabledReason,
 		&i.Trigger.Flow,
 		&i.Trigger.Filter,
+		&i.Trigger.MaxDepth,
+		&i.Trigger.Cycle,
 		&i.Script,
 		&i.HTTPMethods,
 		&i.HTTPPath,
@@ -171,10 +173,10 @@ func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) 
 }
 
 const TriggerInsert = `-- name: TriggerInsert :one
-INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, registered_by_principal)
-SELECT $1, $2, $3, s.id, $4, $5, $6, $7
-FROM scripts s WHERE s.app_id = $1 AND s.name = $8
-RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at, disabled_reason, flow, filter
+INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, max_depth, cycle, registered_by_principal)
+SELECT $1, $2, $3, s.id, $4, $5, $6, $7, $8, $9
+FROM scripts s WHERE s.app_id = $1 AND s.name = $10
+RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at, disabled_reason, flow, filter, max_depth, cycle
 `
 
 type TriggerInsertParams struct {
@@ -184,6 +186,8 @@ type TriggerInsertParams struct {
 	Enabled               bool
 	Retry                 []byte
 	Filter                *string
+	MaxDepth              *int32
+	Cycle                 string
 	RegisteredByPrincipal string
 	Script                string
 }
@@ -196,6 +200,8 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 		arg.Enabled,
 		arg.Retry,
 		arg.Filter,
+		arg.MaxDepth,
+		arg.Cycle,
 		arg.RegisteredByPrincipal,
 		arg.Script,
 	)
@@ -214,6 +220,8 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 		&i.DisabledReason,
 		&i.Flow,
 		&i.Filter,
+		&i.MaxDepth,
+		&i.Cycle,
 	)
 	return i, err
 }
@@ -234,7 +242,7 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 }
 
 const TriggerList = `-- name: TriggerList :many
-SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, s.name AS script,
+SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
@@ -319,6 +327,8 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.Trigger.DisabledReason,
 			&i.Trigger.Flow,
 			&i.Trigger.Filter,
+			&i.Trigger.MaxDepth,
+			&i.Trigger.Cycle,
 			&i.Script,
 			&i.HTTPMethods,
 			&i.HTTPPath,
@@ -370,11 +380,11 @@ func (q *Queries) TriggerQueuePut(ctx context.Context, triggerID string, queue s
 }
 
 const TriggerUpdate = `-- name: TriggerUpdate :one
-UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, filter = $4, registered_by_principal = $5,
-                      disabled_reason = $6, updated_at = now()
+UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, filter = $4, max_depth = $5, cycle = $6, registered_by_principal = $7,
+                      disabled_reason = $8, updated_at = now()
 FROM scripts s
-WHERE t.id = $7 AND t.app_id = $8 AND s.app_id = $8 AND s.name = $9
-RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter
+WHERE t.id = $9 AND t.app_id = $10 AND s.app_id = $10 AND s.name = $11
+RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle
 `
 
 type TriggerUpdateParams struct {
@@ -382,6 +392,8 @@ type TriggerUpdateParams struct {
 	Enabled               bool
 	Retry                 []byte
 	Filter                *string
+	MaxDepth              *int32
+	Cycle                 string
 	RegisteredByPrincipal string
 	DisabledReason        string
 	ID                    string
@@ -395,6 +407,8 @@ func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (T
 		arg.Enabled,
 		arg.Retry,
 		arg.Filter,
+		arg.MaxDepth,
+		arg.Cycle,
 		arg.RegisteredByPrincipal,
 		arg.DisabledReason,
 		arg.ID,
@@ -416,6 +430,8 @@ func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (T
 		&i.DisabledReason,
 		&i.Flow,
 		&i.Filter,
+		&i.MaxDepth,
+		&i.Cycle,
 	)
 	return i, err
 }
