@@ -74,33 +74,36 @@ func (s *Store) SetFetchAllow(ctx context.Context, slug string, entries []string
 
 // PauseApp implements picloud.Apps.
 func (s *Store) PauseApp(ctx context.Context, slug, principal string) (picloud.App, error) {
-	row, err := s.queries.AppPause(ctx, optional(principal), slug)
-	if isMissing(err) {
-		return picloud.App{}, picloud.NotFoundError("app", slug)
-	}
-	if err != nil {
-		return picloud.App{}, fmt.Errorf("pause app: %w", err)
-	}
-	return picloud.App(row), nil
+	var app picloud.App
+	err := s.changeApp(ctx, slug, func(q *sqlc.Queries, before picloud.App) error {
+		row, err := q.AppPause(ctx, optional(principal), slug)
+		if err != nil {
+			return fmt.Errorf("pause app: %w", err)
+		}
+		app = picloud.App(row)
+		return audit(ctx, q, "app", slug, appView(before), appView(app))
+	})
+	return app, err
 }
 
-// ResumeApp implements picloud.Apps. What a claim is parking at this moment holds the app's row: it is seen by the second statement.
+// ResumeApp implements picloud.Apps. What a claim is parking at this moment holds the app's row: the last statement sees it.
 func (s *Store) ResumeApp(ctx context.Context, slug string) (picloud.App, error) {
-	var row sqlc.App
-	err := s.inTx(ctx, func(q *sqlc.Queries) (err error) {
-		if row, err = q.AppResume(ctx, slug); err != nil {
+	var app picloud.App
+	err := s.changeApp(ctx, slug, func(q *sqlc.Queries, before picloud.App) error {
+		row, err := q.AppResume(ctx, slug)
+		if err != nil {
+			return fmt.Errorf("resume app: %w", err)
+		}
+		app = picloud.App(row)
+		if err := audit(ctx, q, "app", slug, appView(before), appView(app)); err != nil {
 			return err
 		}
-		return q.OutboxUnpark(ctx, row.ID)
+		return q.OutboxUnpark(ctx, app.ID)
 	})
-	if isMissing(err) {
-		return picloud.App{}, picloud.NotFoundError("app", slug)
+	if err == nil {
+		s.notifier.notify()
 	}
-	if err != nil {
-		return picloud.App{}, fmt.Errorf("resume app: %w", err)
-	}
-	s.notifier.notify()
-	return picloud.App(row), nil
+	return app, err
 }
 
 // DeleteApp implements picloud.Apps.
@@ -130,5 +133,5 @@ func (s *Store) changeApp(ctx context.Context, slug string, change func(*sqlc.Qu
 
 // appView is an app as the audit log shows it.
 func appView(a picloud.App) map[string]any {
-	return map[string]any{"name": a.Name, "fetch_allow": a.FetchAllow}
+	return map[string]any{"name": a.Name, "fetch_allow": a.FetchAllow, "paused": a.Paused()}
 }
