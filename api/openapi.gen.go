@@ -775,13 +775,19 @@ type Trigger struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
 	Config    TriggerConfig `json:"config"`
 	CreatedAt time.Time     `json:"created_at"`
-	Enabled   bool          `json:"enabled"`
+
+	// Cycle allow: the trigger may fire below an execution that it has fired itself, up to the depth. deny: such a firing is cut before it runs, and leaves a dead letter `cycle`.
+	Cycle   string `json:"cycle"`
+	Enabled bool   `json:"enabled"`
 
 	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
 	Filter *string `json:"filter"`
 	ID     string  `json:"id"`
 	Kind   string  `json:"kind"`
-	Name   string  `json:"name"`
+
+	// MaxDepth An execution of the trigger that is deeper is cut before it runs, and leaves a dead letter `depth_exceeded`. null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
+	MaxDepth *int   `json:"max_depth"`
+	Name     string `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires             []time.Time `json:"next_fires,omitempty"`
@@ -799,15 +805,21 @@ type TriggerConfig = json.RawMessage
 // TriggerCreate defines model for TriggerCreate.
 type TriggerCreate struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
-	Config  TriggerConfig `json:"config"`
-	Enabled *bool         `json:"enabled,omitempty"`
+	Config TriggerConfig `json:"config"`
+
+	// Cycle allow or deny; see Trigger.
+	Cycle   *string `json:"cycle,omitempty"`
+	Enabled *bool   `json:"enabled,omitempty"`
 
 	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
 	Filter *string `json:"filter,omitempty"`
 
 	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
-	Name string `json:"name"`
+
+	// MaxDepth At most the instance's PICLOUD_MAX_TRIGGER_DEPTH, which it is when left out or null.
+	MaxDepth *int   `json:"max_depth,omitempty"`
+	Name     string `json:"name"`
 
 	// Retry Left out or null: the instance's defaults.
 	Retry  *RetryPolicy `json:"retry,omitempty"`
@@ -823,12 +835,18 @@ type TriggerList struct {
 // TriggerPatch defines model for TriggerPatch.
 type TriggerPatch struct {
 	// Config The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig.
-	Config  TriggerConfig `json:"config,omitempty"`
-	Enabled *bool         `json:"enabled,omitempty"`
+	Config TriggerConfig `json:"config,omitempty"`
+
+	// Cycle allow or deny; see Trigger.
+	Cycle   *string `json:"cycle,omitempty"`
+	Enabled *bool   `json:"enabled,omitempty"`
 
 	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
 	Filter FilterPatch `json:"filter,omitempty"`
-	Name   *string     `json:"name,omitempty"`
+
+	// MaxDepth A number; null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
+	MaxDepth json.RawMessage `json:"max_depth,omitempty"`
+	Name     *string         `json:"name,omitempty"`
 
 	// Retry A merge patch of a RetryPolicy; null: the instance's defaults.
 	Retry  RetryPolicyPatch `json:"retry,omitempty"`

@@ -168,6 +168,7 @@ type Execution struct {
 	FinishedAt time.Time
 	Clock      *time.Time
 	Seed       *int64
+	CpuUs      *int64
 }
 
 type ExecutionAttempt struct {
@@ -311,6 +312,7 @@ type Outbox struct {
 	Turn           *int64
 	Filter         *string
 	Parked         bool
+	Cut            bool
 }
 
 type Principal struct {
@@ -334,6 +336,16 @@ type QueueTriggerDetail struct {
 	TriggerID      string
 	Queue          string
 	MaxConcurrency *int32
+}
+
+type RootBudget struct {
+	RootID     string
+	AppID      string
+	Executions int64
+	Effects    int64
+	CpuUs      int64
+	CutBy      *string
+	CreatedAt  time.Time
 }
 
 type Script struct {
@@ -381,4 +393,6 @@ type Trigger struct {
 	DisabledReason        string
 	Flow                  []byte
 	Filter                *string
+	MaxDepth              *int32
+	Cycle                 string
 }
