@@ -103,6 +103,7 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 	case opened.Committed != nil:
 		return r.end(ctx, *opened.Committed)
 	}
+	r.firing.TraceParent = opened.Event.TraceParent
 	for range MaxConflictRuns {
 		began := r.now()
 		if r.startedAt.IsZero() {

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
@@ -40,15 +38,6 @@ func toCronConfig(c picloud.CronConfig) CronTriggerConfig {
 		out.Jitter = &jitter
 	}
 	return out
-}
-
-// tickData is the data of a tick that is fired by hand.
-func tickData(c picloud.CronConfig) json.RawMessage {
-	data, err := json.Marshal(map[string]string{"scheduled_at": time.Now().UTC().Format(time.RFC3339), "schedule": c.Schedule})
-	if err != nil { // strings always encode
-		return nil
-	}
-	return data
 }
 
 // syncSchedule brings the engine's timer of a cron trigger to its new form. That the engine is away is no failure of the request: the trigger is stored, and the reconciler makes

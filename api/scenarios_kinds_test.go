@@ -122,11 +122,44 @@ func sampleOf(kind picloud.Kind, eventType string, trigger picloud.Trigger) scen
 	}
 }
 
+// shown is the scenario that the sample of a trigger fits its config.
+func shown(name string, trigger picloud.Trigger, says ...string) scenario {
+	trigger.ID, trigger.AppID, trigger.Name, trigger.Script, trigger.RegisteredByPrincipal = testID(3), "app-shop", "sample", "hello", "someone"
+	return scenario{
+		name: name, operation: "sampleTrigger", path: shop + "/triggers/" + testID(3) + "/sample", status: 200, says: says,
+		before: func(w *world) { w.triggers = append(w.triggers, trigger) },
+	}
+}
+
 func sampleScenarios() []scenario {
 	return []scenario{
+		shown("http", picloud.Trigger{Kind: picloud.KindHTTP, HTTP: &picloud.HTTPConfig{Methods: []string{"PUT"}, Path: "/orders/*"}},
+			`"type":"picloud.http.request"`, `"source":"/apps/shop/http/hello"`, `"method":"PUT"`, `"path":"/orders/example"`, `"subject":"/orders/example"`, `"traceparent":"00-`, `"depth":1`),
+		shown("kv", picloud.Trigger{Kind: picloud.KindKV, KV: &picloud.KVConfig{Collection: "orders:*", Operations: []string{picloud.KVDeleted}, Key: "k"}},
+			`"type":"picloud.kv.deleted"`, `"collection":"orders:example"`, `"key":"k"`, `"value":null`, `"old_value":{`),
+		shown("pubsub", picloud.Trigger{Kind: picloud.KindPubSub, PubSub: &picloud.PubSubConfig{Topic: "*"}}, `"type":"picloud.topic.message"`, `"subject":"example"`),
+		shown("queue", picloud.Trigger{Kind: picloud.KindQueue, Queue: &picloud.QueueConfig{Queue: "mail"}}, `"type":"picloud.queue.message"`, `"source":"/apps/shop/queue/mail"`),
+		shown("cron", picloud.Trigger{Kind: picloud.KindCron, Cron: &picloud.CronConfig{Schedule: "@daily"}}, `"type":"picloud.cron.tick"`, `"schedule":"@daily"`, `"scheduled_at":"20`),
+		shown("dead_letter", picloud.Trigger{Kind: picloud.KindDeadLetter, DeadLetter: &picloud.DeadLetterConfig{Script: "ful*", Reasons: []picloud.Reason{picloud.ReasonTimeout}}},
+			`"type":"picloud.dead_letter.created"`, `"script":"fulexample"`, `"reason":"timeout"`, `"event":{`, `"resolution":null`),
+		{name: "none", operation: "sampleTrigger", path: shop + "/triggers/" + idNoSuchThing + "/sample", status: 404, code: "trigger_not_found"},
+		{
+			name: "without data", operation: "fireTrigger", method: "POST", path: shop + "/triggers/" + idKVTrigger + "/fire", body: `{}`, status: 202,
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				t.Helper()
+				require.Contains(t, string(w.events[0].Data), `"old_value":{"`, "the sample's")
+			},
+		},
 		sampleOf(picloud.KindPubSub, picloud.TypeTopicMessage, picloud.Trigger{PubSub: &picloud.PubSubConfig{Topic: "*"}}),
 		sampleOf(picloud.KindQueue, picloud.TypeQueueMessage, picloud.Trigger{Queue: &picloud.QueueConfig{Queue: "mail"}}),
 		sampleOf(picloud.KindCron, picloud.TypeCronTick, picloud.Trigger{Cron: &picloud.CronConfig{Schedule: "@daily"}}),
 		sampleOf(picloud.KindDeadLetter, picloud.TypeDeadLetterCreated, picloud.Trigger{DeadLetter: &picloud.DeadLetterConfig{}}),
+	}
+}
+
+func TestEveryKindHasASample(t *testing.T) {
+	t.Parallel()
+	for _, kind := range picloud.Kinds {
+		require.Contains(t, samples, kind, "add a row to samples")
 	}
 }

@@ -207,13 +207,6 @@ func (s *server) DeleteTrigger(ctx context.Context, request DeleteTriggerRequest
 	return DeleteTrigger204Response{}, nil
 }
 
-// sampleTypes are the types of events that triggers are fired with by hand.
-var sampleTypes = map[picloud.Kind]string{
-	picloud.KindHTTP: picloud.TypeHTTPRequest, picloud.KindKV: picloud.TypeKVUpdated, picloud.KindPubSub: picloud.TypeTopicMessage,
-	picloud.KindDeadLetter: picloud.TypeDeadLetterCreated, picloud.KindCron: picloud.TypeCronTick,
-	picloud.KindQueue: picloud.TypeQueueMessage,
-}
-
 // FireTrigger implements StrictServerInterface.
 func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObject) (FireTriggerResponseObject, error) {
 	app, t, err := s.trigger(ctx, request.App, request.Trigger)
@@ -227,11 +220,13 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 	if err := checkPayload(request.Body.Data, endpoint.Limits); err != nil {
 		return nil, err
 	}
-	if t.Cron != nil && request.Body.Data == nil {
-		request.Body.Data = tickData(*t.Cron)
+	event, err := sampleEvent(ctx, app, t)
+	if err != nil {
+		return nil, err
 	}
-	event := newEvent(ctx, "/apps/"+app.Slug+"/"+string(t.Kind)+"/"+t.Name, t.Name, request.Body.Data)
-	event.Type = sampleTypes[t.Kind]
+	if request.Body.Data != nil {
+		event.Data = request.Body.Data
+	}
 	f := s.newFiring(endpoint, &t, event, auth.PrincipalFrom(ctx).Name)
 	f.What = string(t.Kind) + " " + t.Name + " fired by hand"
 	if err := s.Outbox.Enqueue(ctx, f, event); err != nil {

@@ -57,6 +57,7 @@ type Firing struct {
 	Wall        time.Duration `json:"wall"`               // the script's wall limit: over LocalAttemptWall every attempt is a normal activity
 	Retry       RetryPolicy   `json:"retry"`
 	QueuedAt    time.Time     `json:"queued_at"`
+	TraceParent string        `json:"-"`                 // of its event, once an attempt has read that
 	Refusal     *ScriptError  `json:"refusal,omitempty"` // why it is buried without being run: the trigger's filter has no value for the event
 }
 

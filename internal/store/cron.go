@@ -55,7 +55,7 @@ func (s *Store) OpenTick(ctx context.Context, t picloud.Tick) (*picloud.Firing, 
 	}
 	event := picloud.Event{
 		ID: t.EventID, Source: "/apps/" + row.App + "/cron/" + row.Trigger, Type: picloud.TypeCronTick, Subject: row.Trigger, Time: t.At.UTC(), Data: data,
-		RootID: t.EventID, Depth: 1,
+		RootID: t.EventID, Depth: 1, TraceParent: picloud.NewTrace(t.EventID),
 	}
 	var refusal *picloud.ScriptError
 	if row.Filter != nil {

@@ -69,7 +69,7 @@ func fireHandlers(ctx context.Context, q *sqlc.Queries, f picloud.Firing, letter
 	rows, err := q.DeadLetterFireHandlers(ctx, sqlc.DeadLetterFireHandlersParams{
 		AppID: f.AppID, Script: letter.Script, Trigger: letter.Trigger, Reason: string(letter.Reason), EventID: newID(),
 		Source: "/apps/" + f.App + "/dead_letter/" + letter.Script, DeadLetterID: letter.ID, Data: string(data), RootID: f.RootID, ParentID: f.ExecutionID,
-		Depth: int32(depth), Traceparent: letter.Event.TraceParent, What: "dead letter of " + letter.Script + ": " + string(letter.Reason),
+		Depth: int32(depth), Traceparent: picloud.ExecutionTrace(letter.Event.TraceParent, f.ExecutionID), What: "dead letter of " + letter.Script + ": " + string(letter.Reason),
 	})
 	if err != nil {
 		return false, fmt.Errorf("fire handlers of dead letter: %w", err)

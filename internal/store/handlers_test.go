@@ -49,7 +49,7 @@ func TestLetterFiresTheHandlersThatItMatches(t *testing.T) {
 	mourner(t, s, app, "trigger", picloud.DeadLetterConfig{Trigger: "other"})
 	mourner(t, s, other, "other-app", picloud.DeadLetterConfig{})
 	f := firing(app, script)
-	f.Trigger, f.Depth, f.Event.TraceParent = "on-order", 3, "trace"
+	f.Trigger, f.Depth, f.Event.TraceParent = "on-order", 3, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 	id := bury(t, s, f, broken)
 	assert.Equal(t, id, bury(t, s, f, broken), "the second time changes nothing")
@@ -69,7 +69,7 @@ func TestLetterFiresTheHandlersThatItMatches(t *testing.T) {
 	opened, err := s.OpenExecution(t.Context(), h)
 	require.NoError(t, err)
 	e := opened.Event
-	assert.Equal(t, []string{picloud.TypeDeadLetterCreated, "/apps/shop/dead_letter/fulfil", id, "trace"}, []string{e.Type, e.Source, e.Subject, e.TraceParent})
+	assert.Equal(t, []string{picloud.TypeDeadLetterCreated, "/apps/shop/dead_letter/fulfil", id, picloud.ExecutionTrace(f.Event.TraceParent, f.ExecutionID)}, []string{e.Type, e.Source, e.Subject, e.TraceParent})
 	var data struct {
 		ID     string        `json:"id"`
 		Reason string        `json:"reason"`

@@ -136,7 +136,7 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 
 // originOf says where the effects of a firing's run come from.
 func originOf(f picloud.Firing) picloud.Origin {
-	return picloud.Origin{Principal: f.Principal, RootID: f.RootID, ExecutionID: f.ExecutionID, Depth: f.Depth}
+	return picloud.Origin{Principal: f.Principal, RootID: f.RootID, ExecutionID: f.ExecutionID, Depth: f.Depth, TraceParent: picloud.ExecutionTrace(f.TraceParent, f.ExecutionID)}
 }
 
 // committed gives the stored end of an execution.

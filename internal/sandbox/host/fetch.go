@@ -235,7 +235,7 @@ func (f *Fetch) header(pairs [][2]string) (http.Header, error) {
 	}
 	otherwise("User-Agent", "PiCloud")
 	otherwise("Idempotency-Key", f.Run.ExecutionID+"-"+strconv.Itoa(f.count))
-	otherwise("Traceparent", f.Run.Event.TraceParent)
+	otherwise("Traceparent", picloud.ExecutionTrace(f.Run.Event.TraceParent, f.Run.ExecutionID))
 	return header, nil
 }
 

@@ -25,6 +25,9 @@ import (
 	"github.com/picloud/picloud/internal/sandbox/host"
 )
 
+// exec is the execution whose run makes the requests.
+const exec = "019ab2c4-6f11-7000-9aaa-bbbbccccdddd"
+
 // web is a little Internet: names that stand for addresses, and one server behind all of them.
 type web struct {
 	t       *testing.T
@@ -49,7 +52,7 @@ func newWeb(t *testing.T, h http.HandlerFunc) *web {
 	limits.PayloadBytes = 1000
 	w.options = host.FetchOptions{
 		Guard: &w.guard, Limits: limits,
-		Run: picloud.Run{ExecutionID: "exec", Event: picloud.Event{TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},
+		Run: picloud.Run{ExecutionID: exec, Event: picloud.Event{TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},
 	}
 	return w
 }
@@ -146,10 +149,10 @@ func TestFetchHeaders(t *testing.T) {
 	}}, "")
 	fetchIn(t, table, frame.Fetch{URL: "http://public.example/"}, "")
 	require.Len(t, got, 3)
-	require.Equal(t, "exec-1", got[0].Get("Idempotency-Key"))
-	require.Equal(t, w.options.Run.Event.TraceParent, got[0].Get("Traceparent"))
+	require.Equal(t, exec + "-1", got[0].Get("Idempotency-Key"))
+	require.Equal(t, "00-0af7651916cd43dd8448eb211c80319c-9aaabbbbccccdddd-01", got[0].Get("Traceparent"), "the event's trace, the execution's span")
 	require.Equal(t, "PiCloud", got[0].Get("User-Agent"))
-	require.Equal(t, "exec-3", got[2].Get("Idempotency-Key"), "the counter counts calls: a repeated run gives each the same key")
+	require.Equal(t, exec + "-3", got[2].Get("Idempotency-Key"), "the counter counts calls: a repeated run gives each the same key")
 	for name, want := range map[string]string{
 		"X-Host": "public.example", "Connection": "", "Te": "", "Proxy-Authorization": "", "Content-Length": "", "Accept-Encoding": "gzip",
 		"Idempotency-Key": "mine", "User-Agent": "me", "Traceparent": "trace", "Cookie": "a=1", "X-A": "1",
@@ -223,9 +226,9 @@ func TestFetchRedirects(t *testing.T) {
 		a := w.fetch(frame.Fetch{Method: method, URL: "http://public.example" + path + "?to=" + to, Headers: [][2]string{{"authorization", "secret"}, {"content-type", "text/x"}}}, body)
 		return a, hops
 	}
-	full := hop{"POST", "b", "secret", "text/x", "exec-1"}
+	full := hop{"POST", "b", "secret", "text/x", exec + "-1"}
 	for path, want := range map[string]hop{
-		"/301": {"GET", "", "secret", "", "exec-1"}, "/302": {"GET", "", "secret", "", "exec-1"}, "/303": {"GET", "", "secret", "", "exec-1"}, "/307": full, "/308": full,
+		"/301": {"GET", "", "secret", "", exec + "-1"}, "/302": {"GET", "", "secret", "", exec + "-1"}, "/303": {"GET", "", "secret", "", exec + "-1"}, "/307": full, "/308": full,
 	} {
 		a, seen := from("POST", path, "/end")
 		require.Equal(t, []hop{full, want}, seen, path)

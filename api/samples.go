@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// sample is an example of what a trigger fires on: what the last part of the event's source names, its subject, type and data.
+type sample struct {
+	what, subject, kind string
+	data                any
+}
+
+// samples make, by kind, a sample that fits the config of a trigger. A new kind is a new row.
+var samples = map[picloud.Kind]func(picloud.Trigger) sample{
+	picloud.KindHTTP:       httpSample,
+	picloud.KindKV:         kvSample,
+	picloud.KindPubSub:     pubSubSample,
+	picloud.KindQueue:      queueSample,
+	picloud.KindCron:       cronSample,
+	picloud.KindDeadLetter: letterSample,
+}
+
+// sampleEvent gives an event as the trigger fires on, from outside and of now.
+func sampleEvent(ctx context.Context, app picloud.App, t picloud.Trigger) (picloud.Event, error) {
+	made := samples[t.Kind](t)
+	data, err := json.Marshal(made.data)
+	if err != nil {
+		return picloud.Event{}, fmt.Errorf("encode sample: %w", err)
+	}
+	event := newEvent(ctx, "/apps/"+app.Slug+"/"+string(t.Kind)+"/"+made.what, made.subject, data)
+	event.Type = made.kind
+	return event, nil
+}
+
+// sampleValue is what people put into their stores and messages, for want of a better guess.
+var sampleValue = map[string]any{"id": "42", "total": 120, "customer": "ann@example.com"}
+
+// covered gives a name that the glob covers: itself, or one that ends in example.
+func covered(g picloud.Glob) string {
+	if prefix, ok := strings.CutSuffix(string(g), "*"); ok {
+		return prefix + "example"
+	}
+	if g == "" {
+		return "example"
+	}
+	return string(g)
+}
+
+func httpSample(t picloud.Trigger) sample {
+	method, path := "POST", "/"
+	if len(t.HTTP.Methods) > 0 {
+		method = t.HTTP.Methods[0]
+	}
+	if t.HTTP.Path != "" {
+		path = "/" + strings.TrimPrefix(covered(picloud.Glob(t.HTTP.Path)), "/")
+	}
+	return sample{t.Script, path, picloud.TypeHTTPRequest, httpData{
+		Method: method, Path: path, Params: map[string]string{}, Query: map[string]any{"q": "example"},
+		Headers: map[string]string{"host": "localhost", "content-type": "application/json", "user-agent": "sample"}, Body: sampleValue,
+	}}
+}
+
+func kvSample(t picloud.Trigger) sample {
+	data := map[string]any{"collection": covered(t.KV.Collection), "key": covered(t.KV.Key), "value": sampleValue, "old_value": nil, "version": 1}
+	kind := picloud.TypeKVUpdated
+	if len(t.KV.Operations) > 0 {
+		kind = map[string]string{picloud.KVCreated: picloud.TypeKVCreated, picloud.KVUpdated: picloud.TypeKVUpdated, picloud.KVDeleted: picloud.TypeKVDeleted}[t.KV.Operations[0]]
+	}
+	switch kind {
+	case picloud.TypeKVUpdated:
+		data["old_value"] = map[string]any{"id": "42", "total": 90, "customer": "ann@example.com"}
+	case picloud.TypeKVDeleted:
+		data["value"], data["old_value"] = nil, sampleValue
+	}
+	return sample{covered(t.KV.Collection), covered(t.KV.Key), kind, data}
+}
+
+func pubSubSample(t picloud.Trigger) sample {
+	topic := covered(t.PubSub.Topic)
+	return sample{topic, topic, picloud.TypeTopicMessage, sampleValue}
+}
+
+func queueSample(t picloud.Trigger) sample {
+	return sample{t.Queue.Queue, t.Queue.Queue, picloud.TypeQueueMessage, sampleValue}
+}
+
+func cronSample(t picloud.Trigger) sample {
+	return sample{t.Name, t.Name, picloud.TypeCronTick, map[string]string{"scheduled_at": time.Now().UTC().Format(time.RFC3339), "schedule": t.Cron.Schedule}}
+}
+
+// letterSample is the letter of a script that failed on a message.
+func letterSample(t picloud.Trigger) sample {
+	reason := picloud.ReasonScriptError
+	if len(t.DeadLetter.Reasons) > 0 {
+		reason = t.DeadLetter.Reasons[0]
+	}
+	script, trigger, now := covered(t.DeadLetter.Script), covered(t.DeadLetter.Trigger), time.Now().UTC()
+	event := picloud.Event{
+		SpecVersion: "1.0", ID: newID(), Source: "/apps/example/pubsub/orders", Type: picloud.TypeTopicMessage, Subject: "orders", Time: now, DataContentType: "application/json",
+		Data: json.RawMessage(`{"id":"42","total":120}`), Depth: 1,
+	}
+	event.RootID, event.TraceParent = event.ID, picloud.NewTrace(event.ID)
+	fault := picloud.ScriptError{Reason: reason, Type: "Error", Message: "an example of a failure", Stack: "Error: an example of a failure\n    at " + script + ".ts:1:1"}
+	letter := picloud.DeadLetter{
+		ID: newID(), ExecutionID: newID(), Script: script, Version: 1, Trigger: trigger, Kind: picloud.KindPubSub, Reason: reason, Error: fault, Event: event,
+		Attempts: 3, Depth: 1, Fingerprint: fault.Fingerprint(script), CreatedAt: now,
+	}
+	return sample{script, letter.ID, picloud.TypeDeadLetterCreated, toDeadLetter(letter)}
+}
+
+// SampleTrigger implements StrictServerInterface.
+func (s *server) SampleTrigger(ctx context.Context, request SampleTriggerRequestObject) (SampleTriggerResponseObject, error) {
+	app, t, err := s.trigger(ctx, request.App, request.Trigger)
+	if err != nil {
+		return nil, err
+	}
+	event, err := sampleEvent(ctx, app, t)
+	if err != nil {
+		return nil, err
+	}
+	return SampleTrigger200JSONResponse(*toEvent(&event)), nil
+}
