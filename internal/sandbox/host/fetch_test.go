@@ -149,10 +149,10 @@ func TestFetchHeaders(t *testing.T) {
 	}}, "")
 	fetchIn(t, table, frame.Fetch{URL: "http://public.example/"}, "")
 	require.Len(t, got, 3)
-	require.Equal(t, exec + "-1", got[0].Get("Idempotency-Key"))
+	require.Equal(t, exec+"-1", got[0].Get("Idempotency-Key"))
 	require.Equal(t, "00-0af7651916cd43dd8448eb211c80319c-9aaabbbbccccdddd-01", got[0].Get("Traceparent"), "the event's trace, the execution's span")
 	require.Equal(t, "PiCloud", got[0].Get("User-Agent"))
-	require.Equal(t, exec + "-3", got[2].Get("Idempotency-Key"), "the counter counts calls: a repeated run gives each the same key")
+	require.Equal(t, exec+"-3", got[2].Get("Idempotency-Key"), "the counter counts calls: a repeated run gives each the same key")
 	for name, want := range map[string]string{
 		"X-Host": "public.example", "Connection": "", "Te": "", "Proxy-Authorization": "", "Content-Length": "", "Accept-Encoding": "gzip",
 		"Idempotency-Key": "mine", "User-Agent": "me", "Traceparent": "trace", "Cookie": "a=1", "X-A": "1",
