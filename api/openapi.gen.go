@@ -1281,6 +1281,9 @@ type ServerInterface interface {
 	// FireTrigger Fire a trigger by hand
 	// (POST /v1/apps/{app}/triggers/{trigger}/fire)
 	FireTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
+	// SampleTrigger A sample event
+	// (GET /v1/apps/{app}/triggers/{trigger}/sample)
+	SampleTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
 	// GetLimits The limits of a run
 	// (GET /v1/limits)
 	GetLimits(c *gin.Context)
@@ -2989,6 +2992,40 @@ func (siw *ServerInterfaceWrapper) FireTrigger(c *gin.Context) {
 	siw.Handler.FireTrigger(c, app, trigger)
 }
 
+// SampleTrigger operation middleware
+func (siw *ServerInterfaceWrapper) SampleTrigger(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "trigger" -------------
+	var trigger TriggerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "trigger", c.Param("trigger"), &trigger, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter trigger: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SampleTrigger(c, app, trigger)
+}
+
 // GetLimits operation middleware
 func (siw *ServerInterfaceWrapper) GetLimits(c *gin.Context) {
 
@@ -3066,6 +3103,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/triggers/:trigger", wrapper.GetTrigger)
 	router.PATCH(options.BaseURL+"/v1/apps/:app/triggers/:trigger", wrapper.PatchTrigger)
 	router.POST(options.BaseURL+"/v1/apps/:app/triggers/:trigger/fire", wrapper.FireTrigger)
+	router.GET(options.BaseURL+"/v1/apps/:app/triggers/:trigger/sample", wrapper.SampleTrigger)
 	router.GET(options.BaseURL+"/v1/apps/:app/kv/:collection", wrapper.ListKV)
 	router.DELETE(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.DeleteKV)
 	router.GET(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.GetKV)
@@ -7159,6 +7197,77 @@ func (response FireTrigger500ApplicationProblemPlusJSONResponse) VisitFireTrigge
 	return err
 }
 
+type SampleTriggerRequestObject struct {
+	App     AppSlug   `json:"app"`
+	Trigger TriggerID `json:"trigger"`
+}
+
+type SampleTriggerResponseObject interface {
+	VisitSampleTriggerResponse(w http.ResponseWriter) error
+}
+
+type SampleTrigger200JSONResponse Event
+
+func (response SampleTrigger200JSONResponse) VisitSampleTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SampleTrigger401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SampleTrigger401ApplicationProblemPlusJSONResponse) VisitSampleTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SampleTrigger404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SampleTrigger404ApplicationProblemPlusJSONResponse) VisitSampleTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SampleTrigger500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SampleTrigger500ApplicationProblemPlusJSONResponse) VisitSampleTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLimitsRequestObject struct {
 }
 
@@ -7387,6 +7496,9 @@ type StrictServerInterface interface {
 	// FireTrigger Fire a trigger by hand
 	// (POST /v1/apps/{app}/triggers/{trigger}/fire)
 	FireTrigger(ctx context.Context, request FireTriggerRequestObject) (FireTriggerResponseObject, error)
+	// SampleTrigger A sample event
+	// (GET /v1/apps/{app}/triggers/{trigger}/sample)
+	SampleTrigger(ctx context.Context, request SampleTriggerRequestObject) (SampleTriggerResponseObject, error)
 	// GetLimits The limits of a run
 	// (GET /v1/limits)
 	GetLimits(ctx context.Context, request GetLimitsRequestObject) (GetLimitsResponseObject, error)
@@ -8136,6 +8248,21 @@ func (h *strictHandler) FireTrigger(c *gin.Context, app AppSlug, trigger Trigger
 		return
 	}
 	if err := response.VisitFireTriggerResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// SampleTrigger reads the request, calls the operation and writes its answer.
+func (h *strictHandler) SampleTrigger(c *gin.Context, app AppSlug, trigger TriggerID) {
+	var request SampleTriggerRequestObject
+	request.App = app
+	request.Trigger = trigger
+	response, err := h.operations.SampleTrigger(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitSampleTriggerResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

@@ -1666,9 +1666,8 @@ type ClientInterface interface {
 
 	// FireTriggerWithBody Fire a trigger by hand
 	//
-	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+	// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1677,14 +1676,20 @@ type ClientInterface interface {
 
 	// FireTrigger Fire a trigger by hand
 	//
-	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+	// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/fire (the `FireTrigger` operationId).
 	FireTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SampleTrigger A sample event
+	//
+	// An event as the trigger fires on, made up to fit its config. Its `data` is what to give to `…/fire`.
+	//
+	// Corresponds with GET /v1/apps/{app}/triggers/{trigger}/sample (the `SampleTrigger` operationId).
+	SampleTrigger(ctx context.Context, app AppSlug, trigger TriggerID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetLimits The limits of a run
 	//
@@ -2655,9 +2660,8 @@ func (c *Client) PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerI
 
 // FireTriggerWithBody Fire a trigger by hand
 //
-// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2676,15 +2680,31 @@ func (c *Client) FireTriggerWithBody(ctx context.Context, app AppSlug, trigger T
 
 // FireTrigger Fire a trigger by hand
 //
-// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/apps/{app}/triggers/{trigger}/fire (the `FireTrigger` operationId).
 func (c *Client) FireTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFireTriggerRequest(c.Server, app, trigger, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SampleTrigger A sample event
+//
+// An event as the trigger fires on, made up to fit its config. Its `data` is what to give to `…/fire`.
+//
+// Corresponds with GET /v1/apps/{app}/triggers/{trigger}/sample (the `SampleTrigger` operationId).
+func (c *Client) SampleTrigger(ctx context.Context, app AppSlug, trigger TriggerID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSampleTriggerRequest(c.Server, app, trigger)
 	if err != nil {
 		return nil, err
 	}
@@ -5190,6 +5210,47 @@ func NewFireTriggerRequestWithBody(server string, app AppSlug, trigger TriggerID
 	return req, nil
 }
 
+// NewSampleTriggerRequest constructs an http.Request for the SampleTrigger method
+func NewSampleTriggerRequest(server string, app AppSlug, trigger TriggerID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "trigger", trigger, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/triggers/%s/sample", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetLimitsRequest constructs an http.Request for the GetLimits method
 func NewGetLimitsRequest(server string) (*http.Request, error) {
 	var err error
@@ -5778,9 +5839,8 @@ type ClientWithResponsesInterface interface {
 
 	// FireTriggerWithBodyWithResponse Fire a trigger by hand
 	//
-	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+	// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5789,14 +5849,22 @@ type ClientWithResponsesInterface interface {
 
 	// FireTriggerWithResponse Fire a trigger by hand
 	//
-	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-	// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-	// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+	// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+	// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/fire (the `FireTrigger` operationId).
 	FireTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*FireTriggerResponse, error)
+
+	// SampleTriggerWithResponse A sample event
+	//
+	// An event as the trigger fires on, made up to fit its config. Its `data` is what to give to `…/fire`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/triggers/{trigger}/sample (the `SampleTrigger` operationId).
+	SampleTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, reqEditors ...RequestEditorFn) (*SampleTriggerResponse, error)
 
 	// GetLimitsWithResponse The limits of a run
 	//
@@ -8864,6 +8932,68 @@ func (r FireTriggerResponse) ContentType() string {
 	return ""
 }
 
+type SampleTriggerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Event
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SampleTriggerResponse) GetJSON200() *Event {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SampleTriggerResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SampleTriggerResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SampleTriggerResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r SampleTriggerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SampleTriggerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SampleTriggerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SampleTriggerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetLimitsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9769,9 +9899,8 @@ func (c *ClientWithResponses) PatchTriggerWithResponse(ctx context.Context, app 
 
 // FireTriggerWithBodyWithResponse Fire a trigger by hand
 //
-// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9786,9 +9915,8 @@ func (c *ClientWithResponses) FireTriggerWithBodyWithResponse(ctx context.Contex
 
 // FireTriggerWithResponse Fire a trigger by hand
 //
-// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled. The event's type is that of the
-// kind (`picloud.http.request`, `picloud.kv.updated`, `picloud.topic.message`, `picloud.dead_letter.created`, `picloud.cron.tick`,
-// `picloud.queue.message`). A message fired so runs beside its queue: it waits for no turn.
+// Fires the trigger once with the given data as the event's, with the trigger's own retries, also when it is disabled; its filter is not asked. The event is
+// otherwise as `…/sample` shows it; data left out is the sample's. A message fired so runs beside its queue: it waits for no turn.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9799,6 +9927,21 @@ func (c *ClientWithResponses) FireTriggerWithResponse(ctx context.Context, app A
 		return nil, err
 	}
 	return ParseFireTriggerResponse(rsp)
+}
+
+// SampleTriggerWithResponse A sample event
+//
+// An event as the trigger fires on, made up to fit its config. Its `data` is what to give to `…/fire`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/triggers/{trigger}/sample (the `SampleTrigger` operationId).
+func (c *ClientWithResponses) SampleTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, reqEditors ...RequestEditorFn) (*SampleTriggerResponse, error) {
+	rsp, err := c.SampleTrigger(ctx, app, trigger, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSampleTriggerResponse(rsp)
 }
 
 // GetLimitsWithResponse The limits of a run
@@ -12339,6 +12482,53 @@ func ParseFireTriggerResponse(rsp *http.Response) (*FireTriggerResponse, error) 
 			headers.Location = value
 		}
 		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSampleTriggerResponse parses an HTTP response from a SampleTriggerWithResponse call
+func ParseSampleTriggerResponse(rsp *http.Response) (*SampleTriggerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SampleTriggerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Event
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
 	}
 
 	return response, nil
