@@ -11,33 +11,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
-
-func TestAuthenticate(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, admin, key, code string }{
-		{"right", "pck_abc", "pck_abc", ""},
-		{"wrong", "pck_abc", "pck_abd", "wrong_key"},
-		{"prefix", "pck_abc", "pck_ab", "wrong_key"},
-		{"none", "pck_abc", "", "unauthenticated"},
-		{"no admin key lets nobody in", "", "", "unauthenticated"},
-		{"no admin key, any key", "", "x", "wrong_key"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			p, err := New(c.admin).Authenticate(c.key)
-			if c.code == "" {
-				require.NoError(t, err)
-				require.Equal(t, "admin", p.Name)
-				return
-			}
-			require.Equal(t, c.code, picloud.ErrorCode(err))
-			require.Equal(t, picloud.Unauthenticated, picloud.AsError(err).Kind)
-		})
-	}
-}
 
 func TestKeysOfRequests(t *testing.T) {
 	t.Parallel()
@@ -55,10 +32,41 @@ func TestKeysOfRequests(t *testing.T) {
 	require.Empty(t, BrowserKey(request("Basic !")))
 }
 
-func TestPrincipalTravelsInTheContext(t *testing.T) {
+func TestTheCallerTravelsInTheContext(t *testing.T) {
 	t.Parallel()
-	require.Zero(t, PrincipalFrom(context.Background()))
-	require.Equal(t, "a", PrincipalFrom(WithPrincipal(context.Background(), Principal{Name: "a"})).Name)
+	_, known := CallerFrom(context.Background())
+	require.False(t, known)
+	ctx := WithCaller(context.Background(), Caller{Principal: picloud.Principal{Name: "a"}})
+	require.Equal(t, "a", PrincipalFrom(ctx).Name)
+}
+
+// Whatever a key says, it allows nothing that its principal may not do, and nothing outside of its app.
+func TestAKeyNeverExceedsItsPrincipal(t *testing.T) {
+	t.Parallel()
+	apps := []string{"", "shop", "other"}
+	rapid.Check(t, func(t *rapid.T) {
+		p := picloud.Principal{Name: "p", InstanceAdmin: rapid.Bool().Draw(t, "admin"), Disabled: rapid.Bool().Draw(t, "disabled")}
+		roles := map[string]picloud.Role{}
+		if role := rapid.SampledFrom(append([]picloud.Role{""}, picloud.Roles...)).Draw(t, "role"); role != "" {
+			roles["shop"] = role
+		}
+		key := &picloud.APIKey{App: rapid.SampledFrom(apps).Draw(t, "key's app"), Scopes: rapid.SliceOf(rapid.SampledFrom([]picloud.Scope(picloud.AllScopes))).Draw(t, "scopes")}
+		person, program := Caller{Principal: p, roles: roles}, Caller{Principal: p, Key: key, roles: roles}
+		for _, app := range apps {
+			for _, rule := range picloud.Capabilities {
+				if rule.Capability == picloud.SignedIn {
+					continue
+				}
+				allowed := program.Scopes(app).Allows(rule.Capability)
+				if allowed && (!person.Scopes(app).Allows(rule.Capability) || !picloud.Scopes(key.Scopes).Allows(rule.Capability) || (key.App != "" && key.App != app) || p.Disabled) {
+					t.Fatalf("%+v with %+v may %s in %q", p, key, rule.Capability, app)
+				}
+			}
+			if app != "" && program.Sees(app) && !p.InstanceAdmin && roles[app] == "" {
+				t.Fatalf("%+v with %+v sees %q", p, key, app)
+			}
+		}
+	})
 }
 
 func TestLoadAdminKey(t *testing.T) {

@@ -55,6 +55,9 @@ const (
 	HTTPAsync HTTPMode = "async"
 )
 
+// HTTPAuthKey is the HTTPConfig.Auth that asks the caller for a key.
+const HTTPAuthKey = "key"
+
 // HTTPConfig is the config of an http trigger. It changes how /run/{app}/{script} serves the requests that it matches.
 type HTTPConfig struct {
 	Methods []string `json:"methods,omitempty"` // upper case; empty = all
