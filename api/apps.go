@@ -30,7 +30,8 @@ func (s *server) ListApps(ctx context.Context, request ListAppsRequestObject) (L
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Apps.ListApps(ctx, nil, p)
+	caller, _ := auth.CallerFrom(ctx)
+	list, err := s.Apps.ListApps(ctx, caller.Apps(), p)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +54,7 @@ func (s *server) CreateApp(ctx context.Context, request CreateAppRequestObject) 
 	if err != nil {
 		return nil, err
 	}
+	s.rightsChanged(ctx, nil)
 	return CreateApp201JSONResponse{Body: toApp(app), Headers: CreateApp201ResponseHeaders{Location: "/v1/apps/" + app.Slug}}, nil
 }
 
@@ -108,6 +110,7 @@ func (s *server) DeleteApp(ctx context.Context, request DeleteAppRequestObject) 
 	if err := s.Apps.DeleteApp(ctx, request.App); err != nil {
 		return nil, err
 	}
+	s.rightsChanged(ctx, nil)
 	return DeleteApp204Response{}, nil
 }
 

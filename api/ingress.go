@@ -46,6 +46,10 @@ func (s *server) ingress(c *gin.Context) {
 		c.Status(http.StatusNoContent)
 		return
 	}
+	if d, ok := errors.AsType[denial](err); ok {
+		s.refuse(c, d)
+		return
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -65,13 +69,19 @@ func (s *server) ingress(c *gin.Context) {
 func (s *server) newCall(c *gin.Context) (call, error) {
 	r := c.Request
 	endpoint, err := s.endpoint(r.Context(), c.Param("app"), c.Param("script"))
+	if err == nil || picloud.AsError(err) != nil { // whoever may not call does not learn what is there
+		trigger := matchHTTP(endpoint.Triggers, r.Method, pathOf(c))
+		if err := authorizeIngress(r.Context(), c.Param("app"), trigger); err != nil {
+			return call{}, err
+		}
+	}
 	if err != nil {
 		return call{}, err
 	}
 	if err := endpoint.App.CheckStarts(); err != nil {
 		return call{}, err
 	}
-	path, err := cleanPath(c.Param("path"))
+	path, err := cleanPath(pathOf(c))
 	if err != nil {
 		return call{}, err
 	}
@@ -112,6 +122,29 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 		c.Header("Preference-Applied", "wait="+strconv.Itoa(int(prefer.wait.Seconds())))
 	}
 	return x, nil
+}
+
+// pathOf gives the path below the endpoint.
+func pathOf(c *gin.Context) string {
+	if path := c.Param("path"); path != "" {
+		return path
+	}
+	return "/"
+}
+
+// authorizeIngress says whether the caller may invoke the app's scripts. A trigger that asks for no key lets everybody in.
+func authorizeIngress(ctx context.Context, app string, trigger *picloud.Trigger) error {
+	if trigger != nil && trigger.HTTP.Auth != picloud.HTTPAuthKey {
+		return nil
+	}
+	caller, known := auth.CallerFrom(ctx)
+	if !known {
+		return denial{auth.ErrNoKey()}
+	}
+	if err := authorize(caller, picloud.ScriptInvoke, app); err != nil {
+		return denial{err}
+	}
+	return nil
 }
 
 // matchHTTP gives the first trigger, in the order of their making, that covers the request; nil if none does.

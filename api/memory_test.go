@@ -36,6 +36,7 @@ type memory struct {
 	secrets     map[string]string
 	compiled    int
 	broken      error // every read of apps fails with it
+	identities
 }
 
 func newMemory() *memory {

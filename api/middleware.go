@@ -15,7 +15,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/sirupsen/logrus"
 
-	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -90,32 +89,6 @@ func isAPI(path string) bool { return underPrefix(path, "/v1") || underPrefix(pa
 func underPrefix(path, prefix string) bool {
 	rest, ok := strings.CutPrefix(path, prefix)
 	return ok && (rest == "" || rest[0] == '/')
-}
-
-// guard lets nothing through without the key, except the two health addresses. What is open is decided by the matched route, not by the path:
-// the two differ where a path is percent-encoded.
-func (s *server) guard(c *gin.Context) {
-	if route := c.FullPath(); route == "/healthz" || route == "/readyz" {
-		c.Next()
-		return
-	}
-	forPrograms := isAPI(c.Request.URL.Path)
-	key := auth.BearerKey(c.Request)
-	if !forPrograms {
-		key = auth.BrowserKey(c.Request)
-	}
-	principal, err := s.auth.Authenticate(key)
-	if err != nil {
-		challenge := `Bearer realm="PiCloud"`
-		if !forPrograms {
-			challenge = `Basic realm="PiCloud", charset="UTF-8"`
-		}
-		c.Header("WWW-Authenticate", challenge)
-		s.fail(c, err)
-		return
-	}
-	c.Request = c.Request.WithContext(auth.WithPrincipal(c.Request.Context(), principal))
-	c.Next()
 }
 
 // bodySlack is what the JSON around a payload may take.

@@ -23,7 +23,7 @@ func (s *server) routes() http.Handler {
 	_ = r.SetTrustedProxies(trusted) // prefixes can all be parsed
 
 	r.Use(s.identify, s.secure, s.logAccess, s.recover, s.guard, s.limitBody)
-	RegisterHandlersWithOptions(r, NewStrictHandler(s, StrictErrors{Request: s.fail, Handler: s.fail, Response: s.fail}),
+	RegisterHandlersWithOptions(r, NewStrictHandler(s, StrictErrors{Request: s.fail, Handler: s.fail, Response: s.fail, Done: s.auditChange}),
 		GinServerOptions{ErrorHandler: s.failParameter})
 
 	r.Any("/run/:app/:script", s.ingress)

@@ -24,7 +24,8 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), loopScenarios(), secretScenarios())
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), loopScenarios(), secretScenarios(),
+		identityScenarios())
 }
 
 func TestScenarios(t *testing.T) {
@@ -51,7 +52,7 @@ func TestEveryOperationHasAScenario(t *testing.T) {
 		require.NotEmpty(t, route.Operation.Description, id)
 		require.NotNil(t, route.Operation.Security, id)
 		path := strings.NewReplacer("{app}", "shop", "{script}", "hello", "{version}", "1", "{trigger}", idKVTrigger, "{collection}", "orders",
-			"{key}", "z", "{execution}", idFinished, "{topic}", "orders", "{queue}", "mail", "{dead_letter}", idUnresolved).Replace(route.Path)
+			"{key}", "z", "{execution}", idFinished, "{topic}", "orders", "{queue}", "mail", "{dead_letter}", idUnresolved, "{principal}", "admin", "{api_key}", idNoSuchThing).Replace(route.Path)
 		if len(*route.Operation.Security) == 0 {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/time/rate"
 
 	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
@@ -26,7 +27,7 @@ var openAPI []byte
 // OpenAPI gives the document that describes the API, as YAML.
 func OpenAPI() []byte { return openAPI }
 
-// Options are what the API is made of. All interfaces, Log and AdminKey are required.
+// Options are what the API is made of. All interfaces and Log are required.
 type Options struct {
 	Apps        picloud.Apps
 	Scripts     picloud.Scripts
@@ -45,10 +46,13 @@ type Options struct {
 	Endpoints   picloud.Endpoints
 	Schedules   picloud.Schedules
 	Idempotency picloud.Idempotency
+	Principals  picloud.Principals
+	APIKeys     picloud.APIKeys
+	Credentials picloud.Credentials
+	Audit       picloud.AuditLog
 	Runner      picloud.Sandbox // of dry runs
 
 	Log       logrus.FieldLogger
-	AdminKey  string              // the bootstrap admin key; with an empty one nobody is let in
 	PublicURL string              // e.g. "https://example.com"; "" = what the request says
 	Ceiling   picloud.Limits      // what a script may ask for at most; zero fields = picloud.DefaultLimits
 	Retry     picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
@@ -56,6 +60,7 @@ type Options struct {
 
 	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+	AuditData bool // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
 
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
@@ -67,7 +72,9 @@ type Options struct {
 // server implements the operations of openapi.yaml (StrictServerInterface) and the ingress.
 type server struct {
 	Options
-	auth *auth.Authenticator
+	auth      *auth.Authenticator
+	rules     map[string]rule // by method and route
+	strangers *rate.Limiter
 }
 
 // New makes the handler of everything that PiCloud serves over HTTP.
@@ -83,7 +90,11 @@ func New(options Options) http.Handler {
 	}
 	options.Ceiling = options.Ceiling.Or(picloud.DefaultLimits)
 	options.PublicURL = strings.TrimRight(options.PublicURL, "/")
-	s := &server{Options: options, auth: auth.New(options.AdminKey)}
+	rules, err := ownRules()
+	if err != nil {
+		panic(err) // openapi.yaml is part of the program
+	}
+	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers()}
 	return s.routes()
 }
 

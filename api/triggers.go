@@ -149,6 +149,9 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 		t.Script = *patch.Script
 	}
 	if patch.Enabled != nil {
+		if *patch.Enabled && !t.Enabled { // whoever enables a trigger registers it
+			t.RegisteredByPrincipal, t.DisabledReason = auth.PrincipalFrom(ctx).Name, ""
+		}
 		t.Enabled = *patch.Enabled
 	}
 	config, retry := now.Config, now.Retry
@@ -241,8 +244,8 @@ func toTrigger(t picloud.Trigger) (Trigger, error) {
 	config, err := encodeConfig(t)
 	return Trigger{
 		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry), Filter: orNil(t.Filter), MaxDepth: orNil(t.MaxDepth),
-		Cycle:                 cycleOf(t),
-		RegisteredByPrincipal: t.RegisteredByPrincipal, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		Cycle:          cycleOf(t),
+		DisabledReason: orNil(t.DisabledReason), RegisteredByPrincipal: t.RegisteredByPrincipal, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -91,6 +92,8 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	letter.ID, letter.Resolution, letter.ResolvedAt, letter.ResolvedBy = idResolved, picloud.Ignored, day, "admin"
 	m.letters[idResolved] = letter
 	m.abandoned = []picloud.AbandonedExecution{{ExecutionID: idFinished, Script: "hello", Committed: picloud.Committed{Status: picloud.StatusSucceeded}, AbandonedAt: day}}
+	m.addPrincipal(picloud.Principal{Kind: picloud.Person, Name: picloud.AdminPrincipal, InstanceAdmin: true})
+	m.addKey(picloud.AdminPrincipal, testKey, "", time.Time{}, picloud.ScopeInstanceAdmin)
 	m.writes = 0
 
 	log := logrus.New()
@@ -98,7 +101,8 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log.SetLevel(logrus.DebugLevel)
 	w.options = Options{
 		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Abandoned: m, DeadLetters: m, Engine: w.engine, Inbox: inbox, Outbox: m,
-		Endpoints: m, Idempotency: m, Schedules: m, Log: log, AdminKey: testKey,
+		Endpoints: m, Idempotency: m, Schedules: m, Log: log,
+		Principals: m, APIKeys: m, Credentials: m, Audit: m,
 		TemporalUI: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, "temporal "+r.URL.Path+r.Header.Get("Authorization"))
 		}),

@@ -284,7 +284,8 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Abandoned: data, DeadLetters: data,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
-		Log: i.log, AdminKey: i.key, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		Principals: data, APIKeys: data, Credentials: data, Audit: data, AuditData: i.config.AuditData,
+		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, Runner: pool, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 	}))
 	go func() {

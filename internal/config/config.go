@@ -27,6 +27,7 @@ type Config struct {
 	TemporalAddress string `env:"TEMPORAL_ADDRESS"`                                  // "" = an in-process Temporal; else the SDK's TEMPORAL_* hold
 	LogLevel        string `env:"PICLOUD_LOG_LEVEL" envDefault:"info"`               // of logrus
 	LogFormat       string `env:"PICLOUD_LOG_FORMAT" envDefault:"text"`              // text or json
+	AuditData       bool   `env:"PICLOUD_AUDIT_DATA" envDefault:"false"`             // the audit log gets changes of data too
 	MaxTriggerDepth int    `env:"PICLOUD_MAX_TRIGGER_DEPTH" envDefault:"16"`         // this many executions of one chain run
 
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
