@@ -60,7 +60,7 @@ type Options struct {
 
 	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
-	AuditData bool // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
+	AuditData      bool           // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
 
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
