@@ -78,6 +78,61 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// APIKey defines model for APIKey.
+type APIKey struct {
+	// App The only app that it is good for; null: all that its principal has.
+	App       *string   `json:"app"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt null: never.
+	ExpiresAt *time.Time `json:"expires_at"`
+	ID        string     `json:"id"`
+
+	// LastUsedAt To the minute; null: never.
+	LastUsedAt *time.Time `json:"last_used_at"`
+
+	// Prefix The open part of the key.
+	Prefix string `json:"prefix"`
+
+	// Principal Name of the principal.
+	Principal string  `json:"principal"`
+	Scopes    []Scope `json:"scopes"`
+}
+
+// APIKeyCreate defines model for APIKeyCreate.
+type APIKeyCreate struct {
+	// App Slug of the only app that it is good for; left out: all.
+	App *string `json:"app,omitempty"`
+
+	// ExpiresAt RFC 3339, in the future; left out: never.
+	ExpiresAt *string `json:"expires_at,omitempty"`
+
+	// Principal Id or name; left out: the caller.
+	Principal *string `json:"principal,omitempty"`
+	Scopes    []Scope `json:"scopes"`
+}
+
+// APIKeyList defines model for APIKeyList.
+type APIKeyList struct {
+	Items      []APIKey `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
+// APIKeyMade defines model for APIKeyMade.
+type APIKeyMade struct {
+	App       *string    `json:"app"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	ID        string     `json:"id"`
+
+	// Key The key, shown this once.
+	Key        string     `json:"key"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+	Prefix     string     `json:"prefix"`
+	Principal  string     `json:"principal"`
+	Scopes     []Scope    `json:"scopes"`
+}
+
 // AbandonedExecution defines model for AbandonedExecution.
 type AbandonedExecution struct {
 	AbandonedAt time.Time    `json:"abandoned_at"`
@@ -162,6 +217,44 @@ type Attempt struct {
 	// RetryAfter Until the next attempt; null: there is none.
 	RetryAfter *string    `json:"retry_after"`
 	StartedAt  *time.Time `json:"started_at"`
+}
+
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	// Action The operationId.
+	Action string `json:"action"`
+
+	// After Any JSON value.
+	After JSONValue `json:"after"`
+
+	// App Slug of the app.
+	App *string   `json:"app"`
+	At  time.Time `json:"at"`
+
+	// Before Any JSON value.
+	Before JSONValue `json:"before"`
+	ID     string    `json:"id"`
+	IP     string    `json:"ip"`
+
+	// KeyID null: by a session, or by nobody who is known.
+	KeyID *string `json:"key_id"`
+
+	// Outcome done or denied.
+	Outcome string `json:"outcome"`
+
+	// Principal Name; null: nobody who is known.
+	Principal *string `json:"principal"`
+	RequestID string  `json:"request_id"`
+
+	// TargetID Id or name.
+	TargetID   *string `json:"target_id"`
+	TargetKind *string `json:"target_kind"`
+}
+
+// AuditList defines model for AuditList.
+type AuditList struct {
+	Items      []AuditEntry `json:"items"`
+	NextCursor *string      `json:"next_cursor"`
 }
 
 // CronTriggerConfig defines model for CronTriggerConfig.
@@ -525,12 +618,128 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 }
 
+// Me defines model for Me.
+type Me struct {
+	// Apps Where the principal has a role, with what the caller may do there.
+	Apps []MyApp `json:"apps"`
+
+	// Key null: by a session.
+	Key       *APIKey   `json:"key"`
+	Principal Principal `json:"principal"`
+
+	// Scopes What the caller may do in every app, and in the instance where instance:admin is among them.
+	Scopes []Scope `json:"scopes"`
+}
+
+// Member defines model for Member.
+type Member struct {
+	CreatedAt time.Time `json:"created_at"`
+	Kind      string    `json:"kind"`
+
+	// Principal Name of the principal.
+	Principal string `json:"principal"`
+	Role      string `json:"role"`
+}
+
+// MemberList defines model for MemberList.
+type MemberList struct {
+	Items      []Member `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
+// MemberPut defines model for MemberPut.
+type MemberPut struct {
+	// Role viewer, developer or app_admin.
+	Role string `json:"role"`
+}
+
+// Membership defines model for Membership.
+type Membership struct {
+	// App Slug of the app.
+	App string `json:"app"`
+
+	// Role viewer, developer or app_admin.
+	Role string `json:"role"`
+}
+
 // MessageAccepted A message that is stored with its firings.
 type MessageAccepted struct {
 	EventID string `json:"event_id"`
 
 	// Executions Ids of the executions that the message fires.
 	Executions []string `json:"executions"`
+}
+
+// MyApp defines model for MyApp.
+type MyApp struct {
+	App    string  `json:"app"`
+	Role   string  `json:"role"`
+	Scopes []Scope `json:"scopes"`
+}
+
+// Principal defines model for Principal.
+type Principal struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Disabled    bool      `json:"disabled"`
+	Email       *string   `json:"email"`
+	HasPassword bool      `json:"has_password"`
+	ID          string    `json:"id"`
+
+	// InstanceAdmin May do everything in every app.
+	InstanceAdmin bool `json:"instance_admin"`
+
+	// Kind person or service.
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// PrincipalCreate defines model for PrincipalCreate.
+type PrincipalCreate struct {
+	// Email Of a person; the one under which it signs in by OIDC.
+	Email         *string `json:"email,omitempty"`
+	InstanceAdmin *bool   `json:"instance_admin,omitempty"`
+
+	// Kind person or service.
+	Kind string `json:"kind"`
+
+	// Name 1 to 63 of a-z, 0-9 and -, a dash not first or last.
+	Name string `json:"name"`
+
+	// Password Of a person, 10 to 200 bytes.
+	Password *string `json:"password,omitempty"`
+}
+
+// PrincipalDetail defines model for PrincipalDetail.
+type PrincipalDetail struct {
+	Apps          []Membership `json:"apps"`
+	CreatedAt     time.Time    `json:"created_at"`
+	Disabled      bool         `json:"disabled"`
+	Email         *string      `json:"email"`
+	HasPassword   bool         `json:"has_password"`
+	ID            string       `json:"id"`
+	InstanceAdmin bool         `json:"instance_admin"`
+
+	// Kind person or service.
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// PrincipalList defines model for PrincipalList.
+type PrincipalList struct {
+	Items      []Principal `json:"items"`
+	NextCursor *string     `json:"next_cursor"`
+}
+
+// PrincipalPatch What is left out stays.
+type PrincipalPatch struct {
+	Disabled *bool `json:"disabled,omitempty"`
+
+	// Email "" takes it away.
+	Email         *string `json:"email,omitempty"`
+	InstanceAdmin *bool   `json:"instance_admin,omitempty"`
+
+	// Password Of a person, 10 to 200 bytes; "" takes it away. Ends the sessions that there are.
+	Password *string `json:"password,omitempty"`
 }
 
 // Problem An error, as RFC 9457 has it.
@@ -656,6 +865,9 @@ type RunLimitList struct {
 	Items []RunLimit `json:"items"`
 }
 
+// Scope instance:admin (all of them, in every app), app:admin, script:read, script:write, script:invoke, data:read or data:write.
+type Scope = string
+
 // Script defines model for Script.
 type Script struct {
 	ActiveVersion int       `json:"active_version"`
@@ -777,8 +989,11 @@ type Trigger struct {
 	CreatedAt time.Time     `json:"created_at"`
 
 	// Cycle allow: the trigger may fire below an execution that it has fired itself, up to the depth. deny: such a firing is cut before it runs, and leaves a dead letter `cycle`.
-	Cycle   string `json:"cycle"`
-	Enabled bool   `json:"enabled"`
+	Cycle string `json:"cycle"`
+
+	// DisabledReason Why the platform has disabled it; null: it has not.
+	DisabledReason *string `json:"disabled_reason"`
+	Enabled        bool    `json:"enabled"`
 
 	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
 	Filter *string `json:"filter"`
@@ -790,8 +1005,10 @@ type Trigger struct {
 	Name     string `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
-	NextFires             []time.Time `json:"next_fires,omitempty"`
-	RegisteredByPrincipal string      `json:"registered_by_principal"`
+	NextFires []time.Time `json:"next_fires,omitempty"`
+
+	// RegisteredByPrincipal Name of the principal that it runs as.
+	RegisteredByPrincipal string `json:"registered_by_principal"`
 
 	// Retry null: the instance's defaults.
 	Retry     *RetryPolicy `json:"retry"`
@@ -892,6 +1109,9 @@ type LetterUntil = time.Time
 // Limit defines model for Limit.
 type Limit = int
 
+// PrincipalID defines model for PrincipalID.
+type PrincipalID = string
+
 // Queue defines model for Queue.
 type Queue = string
 
@@ -913,6 +1133,9 @@ type BadRequest = Problem
 // Conflict An error, as RFC 9457 has it.
 type Conflict = Problem
 
+// Forbidden An error, as RFC 9457 has it.
+type Forbidden = Problem
+
 // Internal An error, as RFC 9457 has it.
 type Internal = Problem
 
@@ -933,6 +1156,18 @@ type Unavailable = Problem
 
 // Unprocessable An error, as RFC 9457 has it.
 type Unprocessable = Problem
+
+// ListAPIKeysParams defines parameters for ListAPIKeys.
+type ListAPIKeysParams struct {
+	// Principal Id or name of a principal, or *.
+	Principal *string `form:"principal,omitempty" json:"principal,omitempty"`
+
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListAppsParams defines parameters for ListApps.
 type ListAppsParams struct {
@@ -1075,6 +1310,15 @@ type PutKVParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// ListMembersParams defines parameters for ListMembers.
+type ListMembersParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListScriptsParams defines parameters for ListScripts.
 type ListScriptsParams struct {
 	// Limit Items a page.
@@ -1117,6 +1361,45 @@ type ListTriggersParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// App Only this app (slug).
+	App *string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Principal Only this principal (name).
+	Principal *string `form:"principal,omitempty" json:"principal,omitempty"`
+
+	// Action Only this action: the operationId, e.g. deleteApp.
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Outcome Only this outcome: done or denied.
+	Outcome *string `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Since At or after this time (RFC 3339).
+	Since *string `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Before this time (RFC 3339).
+	Until *string `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListPrincipalsParams defines parameters for ListPrincipals.
+type ListPrincipalsParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
+type CreateAPIKeyJSONRequestBody = APIKeyCreate
+
 // CreateAppJSONRequestBody defines body for CreateApp for application/json ContentType.
 type CreateAppJSONRequestBody = AppCreate
 
@@ -1131,6 +1414,9 @@ type ReplayDeadLetterJSONRequestBody = Replay
 
 // PutKVJSONRequestBody defines body for PutKV for application/json ContentType.
 type PutKVJSONRequestBody = JSONValue
+
+// PutMemberJSONRequestBody defines body for PutMember for application/json ContentType.
+type PutMemberJSONRequestBody = MemberPut
 
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = QueueMessage
@@ -1156,6 +1442,12 @@ type PatchTriggerJSONRequestBody = TriggerPatch
 // FireTriggerJSONRequestBody defines body for FireTrigger for application/json ContentType.
 type FireTriggerJSONRequestBody = Fire
 
+// CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
+type CreatePrincipalJSONRequestBody = PrincipalCreate
+
+// PatchPrincipalJSONRequestBody defines body for PatchPrincipal for application/json ContentType.
+type PatchPrincipalJSONRequestBody = PrincipalPatch
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetHealth Is the process alive?
@@ -1164,6 +1456,15 @@ type ServerInterface interface {
 	// GetReadiness Can it take work?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
+	// ListAPIKeys List API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(c *gin.Context, params ListAPIKeysParams)
+	// CreateAPIKey Make an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(c *gin.Context)
+	// DeleteAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{api_key})
+	DeleteAPIKey(c *gin.Context, apiKey string)
 	// ListApps List the apps
 	// (GET /v1/apps)
 	ListApps(c *gin.Context, params ListAppsParams)
@@ -1221,6 +1522,15 @@ type ServerInterface interface {
 	// PutKV Set a value
 	// (PUT /v1/apps/{app}/kv/{collection}/{key})
 	PutKV(c *gin.Context, app AppSlug, collection Collection, key Key, params PutKVParams)
+	// ListMembers List the members of an app
+	// (GET /v1/apps/{app}/members)
+	ListMembers(c *gin.Context, app AppSlug, params ListMembersParams)
+	// DeleteMember Take a principal's role in an app away
+	// (DELETE /v1/apps/{app}/members/{principal})
+	DeleteMember(c *gin.Context, app AppSlug, principal PrincipalID)
+	// PutMember Give a principal a role in an app
+	// (PUT /v1/apps/{app}/members/{principal})
+	PutMember(c *gin.Context, app AppSlug, principal PrincipalID)
 	// PauseApp Pause an app
 	// (POST /v1/apps/{app}/pause)
 	PauseApp(c *gin.Context, app AppSlug)
@@ -1284,9 +1594,30 @@ type ServerInterface interface {
 	// SampleTrigger A sample event
 	// (GET /v1/apps/{app}/triggers/{trigger}/sample)
 	SampleTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
+	// ListAudit Read the audit log
+	// (GET /v1/audit)
+	ListAudit(c *gin.Context, params ListAuditParams)
 	// GetLimits The limits of a run
 	// (GET /v1/limits)
 	GetLimits(c *gin.Context)
+	// GetMe Who am I?
+	// (GET /v1/me)
+	GetMe(c *gin.Context)
+	// ListPrincipals List the principals
+	// (GET /v1/principals)
+	ListPrincipals(c *gin.Context, params ListPrincipalsParams)
+	// CreatePrincipal Make a principal
+	// (POST /v1/principals)
+	CreatePrincipal(c *gin.Context)
+	// DeletePrincipal Delete a principal
+	// (DELETE /v1/principals/{principal})
+	DeletePrincipal(c *gin.Context, principal PrincipalID)
+	// GetPrincipal Get a principal
+	// (GET /v1/principals/{principal})
+	GetPrincipal(c *gin.Context, principal PrincipalID)
+	// PatchPrincipal Change a principal
+	// (PATCH /v1/principals/{principal})
+	PatchPrincipal(c *gin.Context, principal PrincipalID)
 	// GetTypes Get the types of scripts
 	// (GET /v1/types/picloud.d.ts)
 	GetTypes(c *gin.Context)
@@ -1325,6 +1656,87 @@ func (siw *ServerInterfaceWrapper) GetReadiness(c *gin.Context) {
 	}
 
 	siw.Handler.GetReadiness(c)
+}
+
+// ListAPIKeys operation middleware
+func (siw *ServerInterfaceWrapper) ListAPIKeys(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAPIKeysParams
+
+	// ------------- Optional query parameter "principal" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal", c.Request.URL.Query(), &params.Principal, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAPIKeys(c, params)
+}
+
+// CreateAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) CreateAPIKey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAPIKey(c)
+}
+
+// DeleteAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAPIKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "api_key" -------------
+	var apiKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key", c.Param("api_key"), &apiKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter api_key: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteAPIKey(c, apiKey)
 }
 
 // ListApps operation middleware
@@ -2265,6 +2677,118 @@ func (siw *ServerInterfaceWrapper) PutKV(c *gin.Context) {
 	siw.Handler.PutKV(c, app, collection, key, params)
 }
 
+// ListMembers operation middleware
+func (siw *ServerInterfaceWrapper) ListMembers(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMembersParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListMembers(c, app, params)
+}
+
+// DeleteMember operation middleware
+func (siw *ServerInterfaceWrapper) DeleteMember(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "principal" -------------
+	var principal PrincipalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "principal", c.Param("principal"), &principal, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteMember(c, app, principal)
+}
+
+// PutMember operation middleware
+func (siw *ServerInterfaceWrapper) PutMember(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "principal" -------------
+	var principal PrincipalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "principal", c.Param("principal"), &principal, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutMember(c, app, principal)
+}
+
 // PauseApp operation middleware
 func (siw *ServerInterfaceWrapper) PauseApp(c *gin.Context) {
 
@@ -3026,6 +3550,89 @@ func (siw *ServerInterfaceWrapper) SampleTrigger(c *gin.Context) {
 	siw.Handler.SampleTrigger(c, app, trigger)
 }
 
+// ListAudit operation middleware
+func (siw *ServerInterfaceWrapper) ListAudit(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+
+	// ------------- Optional query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "app", c.Request.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "principal" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "principal", c.Request.URL.Query(), &params.Principal, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", c.Request.URL.Query(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter outcome: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAudit(c, params)
+}
+
 // GetLimits operation middleware
 func (siw *ServerInterfaceWrapper) GetLimits(c *gin.Context) {
 
@@ -3037,6 +3644,142 @@ func (siw *ServerInterfaceWrapper) GetLimits(c *gin.Context) {
 	}
 
 	siw.Handler.GetLimits(c)
+}
+
+// GetMe operation middleware
+func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetMe(c)
+}
+
+// ListPrincipals operation middleware
+func (siw *ServerInterfaceWrapper) ListPrincipals(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrincipalsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPrincipals(c, params)
+}
+
+// CreatePrincipal operation middleware
+func (siw *ServerInterfaceWrapper) CreatePrincipal(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreatePrincipal(c)
+}
+
+// DeletePrincipal operation middleware
+func (siw *ServerInterfaceWrapper) DeletePrincipal(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "principal" -------------
+	var principal PrincipalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "principal", c.Param("principal"), &principal, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeletePrincipal(c, principal)
+}
+
+// GetPrincipal operation middleware
+func (siw *ServerInterfaceWrapper) GetPrincipal(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "principal" -------------
+	var principal PrincipalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "principal", c.Param("principal"), &principal, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPrincipal(c, principal)
+}
+
+// PatchPrincipal operation middleware
+func (siw *ServerInterfaceWrapper) PatchPrincipal(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "principal" -------------
+	var principal PrincipalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "principal", c.Param("principal"), &principal, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter principal: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PatchPrincipal(c, principal)
 }
 
 // GetTypes operation middleware
@@ -3090,6 +3833,19 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PATCH(options.BaseURL+"/v1/apps/:app", wrapper.PatchApp)
 	router.POST(options.BaseURL+"/v1/apps/:app/pause", wrapper.PauseApp)
 	router.POST(options.BaseURL+"/v1/apps/:app/resume", wrapper.ResumeApp)
+	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
+	router.GET(options.BaseURL+"/v1/principals", wrapper.ListPrincipals)
+	router.POST(options.BaseURL+"/v1/principals", wrapper.CreatePrincipal)
+	router.DELETE(options.BaseURL+"/v1/principals/:principal", wrapper.DeletePrincipal)
+	router.GET(options.BaseURL+"/v1/principals/:principal", wrapper.GetPrincipal)
+	router.PATCH(options.BaseURL+"/v1/principals/:principal", wrapper.PatchPrincipal)
+	router.GET(options.BaseURL+"/v1/apps/:app/members", wrapper.ListMembers)
+	router.DELETE(options.BaseURL+"/v1/apps/:app/members/:principal", wrapper.DeleteMember)
+	router.PUT(options.BaseURL+"/v1/apps/:app/members/:principal", wrapper.PutMember)
+	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys)
+	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey)
+	router.DELETE(options.BaseURL+"/v1/api-keys/:api_key", wrapper.DeleteAPIKey)
+	router.GET(options.BaseURL+"/v1/audit", wrapper.ListAudit)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts", wrapper.ListScripts)
 	router.DELETE(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.DeleteScript)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.GetScript)
@@ -3128,6 +3884,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 type BadRequestApplicationProblemPlusJSONResponse Problem
 
 type ConflictApplicationProblemPlusJSONResponse Problem
+
+type ForbiddenApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
@@ -3229,6 +3987,346 @@ func (response GetReadiness503ApplicationProblemPlusJSONResponse) VisitGetReadin
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeysRequestObject struct {
+	Params ListAPIKeysParams
+}
+
+type ListAPIKeysResponseObject interface {
+	VisitListAPIKeysResponse(w http.ResponseWriter) error
+}
+
+type ListAPIKeys200JSONResponse APIKeyList
+
+func (response ListAPIKeys200JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys401ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys404ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys422ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys500ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKeyRequestObject struct {
+	Body *CreateAPIKeyJSONRequestBody
+}
+
+type CreateAPIKeyResponseObject interface {
+	VisitCreateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIKey201ResponseHeaders struct {
+	Location string
+}
+
+type CreateAPIKey201JSONResponse struct {
+	Body    APIKeyMade
+	Headers CreateAPIKey201ResponseHeaders
+}
+
+func (response CreateAPIKey201JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey400ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey401ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey404ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey413ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey422ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey500ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKeyRequestObject struct {
+	APIKey string `json:"api_key"`
+}
+
+type DeleteAPIKeyResponseObject interface {
+	VisitDeleteAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteAPIKey204Response struct {
+}
+
+func (response DeleteAPIKey204Response) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey401ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey403ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey404ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKey409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey409ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKey500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey500ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3365,6 +4463,22 @@ func (response CreateApp401ApplicationProblemPlusJSONResponse) VisitCreateAppRes
 	return err
 }
 
+type CreateApp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateApp403ApplicationProblemPlusJSONResponse) VisitCreateAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateApp409ApplicationProblemPlusJSONResponse struct {
 	ConflictApplicationProblemPlusJSONResponse
 }
@@ -3461,6 +4575,22 @@ func (response DeleteApp401ApplicationProblemPlusJSONResponse) VisitDeleteAppRes
 	return err
 }
 
+type DeleteApp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteApp403ApplicationProblemPlusJSONResponse) VisitDeleteAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteApp404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -3543,6 +4673,22 @@ func (response GetApp401ApplicationProblemPlusJSONResponse) VisitGetAppResponse(
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetApp403ApplicationProblemPlusJSONResponse) VisitGetAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3630,6 +4776,22 @@ func (response PatchApp401ApplicationProblemPlusJSONResponse) VisitPatchAppRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchApp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PatchApp403ApplicationProblemPlusJSONResponse) VisitPatchAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3737,6 +4899,22 @@ func (response ListAbandonedExecutions401ApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ListAbandonedExecutions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAbandonedExecutions403ApplicationProblemPlusJSONResponse) VisitListAbandonedExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAbandonedExecutions404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -3820,6 +4998,22 @@ func (response ListDeadLetters401ApplicationProblemPlusJSONResponse) VisitListDe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeadLetters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeadLetters403ApplicationProblemPlusJSONResponse) VisitListDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3910,6 +5104,22 @@ func (response CountDeadLetters401ApplicationProblemPlusJSONResponse) VisitCount
 	return err
 }
 
+type CountDeadLetters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountDeadLetters403ApplicationProblemPlusJSONResponse) VisitCountDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CountDeadLetters404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -3977,6 +5187,22 @@ func (response GroupDeadLetters401ApplicationProblemPlusJSONResponse) VisitGroup
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GroupDeadLetters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GroupDeadLetters403ApplicationProblemPlusJSONResponse) VisitGroupDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4068,6 +5294,22 @@ func (response GetDeadLetter401ApplicationProblemPlusJSONResponse) VisitGetDeadL
 	return err
 }
 
+type GetDeadLetter403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeadLetter403ApplicationProblemPlusJSONResponse) VisitGetDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDeadLetter404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -4152,6 +5394,22 @@ func (response IgnoreDeadLetter401ApplicationProblemPlusJSONResponse) VisitIgnor
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IgnoreDeadLetter403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response IgnoreDeadLetter403ApplicationProblemPlusJSONResponse) VisitIgnoreDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4300,6 +5558,22 @@ func (response ReplayDeadLetter401ApplicationProblemPlusJSONResponse) VisitRepla
 	return err
 }
 
+type ReplayDeadLetter403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetter403ApplicationProblemPlusJSONResponse) VisitReplayDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplayDeadLetter404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -4419,6 +5693,22 @@ func (response ListExecutions401ApplicationProblemPlusJSONResponse) VisitListExe
 	return err
 }
 
+type ListExecutions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExecutions403ApplicationProblemPlusJSONResponse) VisitListExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListExecutions404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -4523,6 +5813,22 @@ func (response GetExecution401ApplicationProblemPlusJSONResponse) VisitGetExecut
 	return err
 }
 
+type GetExecution403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecution403ApplicationProblemPlusJSONResponse) VisitGetExecutionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetExecution404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -4622,6 +5928,22 @@ func (response CancelExecution401ApplicationProblemPlusJSONResponse) VisitCancel
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecution403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecution403ApplicationProblemPlusJSONResponse) VisitCancelExecutionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4730,6 +6052,22 @@ func (response ListKV401ApplicationProblemPlusJSONResponse) VisitListKVResponse(
 	return err
 }
 
+type ListKV403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListKV403ApplicationProblemPlusJSONResponse) VisitListKVResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListKV404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -4815,6 +6153,22 @@ func (response DeleteKV401ApplicationProblemPlusJSONResponse) VisitDeleteKVRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteKV403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteKV403ApplicationProblemPlusJSONResponse) VisitDeleteKVResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4946,6 +6300,22 @@ func (response GetKV401ApplicationProblemPlusJSONResponse) VisitGetKVResponse(w 
 	return err
 }
 
+type GetKV403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetKV403ApplicationProblemPlusJSONResponse) VisitGetKVResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetKV404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -5060,6 +6430,22 @@ func (response PutKV401ApplicationProblemPlusJSONResponse) VisitPutKVResponse(w 
 	return err
 }
 
+type PutKV403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutKV403ApplicationProblemPlusJSONResponse) VisitPutKVResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PutKV404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -5140,6 +6526,326 @@ func (response PutKV500ApplicationProblemPlusJSONResponse) VisitPutKVResponse(w 
 	return err
 }
 
+type ListMembersRequestObject struct {
+	App    AppSlug `json:"app"`
+	Params ListMembersParams
+}
+
+type ListMembersResponseObject interface {
+	VisitListMembersResponse(w http.ResponseWriter) error
+}
+
+type ListMembers200JSONResponse MemberList
+
+func (response ListMembers200JSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMembers401ApplicationProblemPlusJSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMembers403ApplicationProblemPlusJSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembers404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListMembers404ApplicationProblemPlusJSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembers422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMembers422ApplicationProblemPlusJSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembers500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListMembers500ApplicationProblemPlusJSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMemberRequestObject struct {
+	App       AppSlug     `json:"app"`
+	Principal PrincipalID `json:"principal"`
+}
+
+type DeleteMemberResponseObject interface {
+	VisitDeleteMemberResponse(w http.ResponseWriter) error
+}
+
+type DeleteMember204Response struct {
+}
+
+func (response DeleteMember204Response) VisitDeleteMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMember401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMember401ApplicationProblemPlusJSONResponse) VisitDeleteMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMember403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMember403ApplicationProblemPlusJSONResponse) VisitDeleteMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMember404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMember404ApplicationProblemPlusJSONResponse) VisitDeleteMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMember500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMember500ApplicationProblemPlusJSONResponse) VisitDeleteMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMemberRequestObject struct {
+	App       AppSlug     `json:"app"`
+	Principal PrincipalID `json:"principal"`
+	Body      *PutMemberJSONRequestBody
+}
+
+type PutMemberResponseObject interface {
+	VisitPutMemberResponse(w http.ResponseWriter) error
+}
+
+type PutMember200JSONResponse Member
+
+func (response PutMember200JSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember400ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember401ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember403ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember404ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember413ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember422ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutMember500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutMember500ApplicationProblemPlusJSONResponse) VisitPutMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PauseAppRequestObject struct {
 	App AppSlug `json:"app"`
 }
@@ -5174,6 +6880,22 @@ func (response PauseApp401ApplicationProblemPlusJSONResponse) VisitPauseAppRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseApp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PauseApp403ApplicationProblemPlusJSONResponse) VisitPauseAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5262,6 +6984,22 @@ func (response SendMessage401ApplicationProblemPlusJSONResponse) VisitSendMessag
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SendMessage403ApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5368,6 +7106,22 @@ func (response ResumeApp401ApplicationProblemPlusJSONResponse) VisitResumeAppRes
 	return err
 }
 
+type ResumeApp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeApp403ApplicationProblemPlusJSONResponse) VisitResumeAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ResumeApp404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -5435,6 +7189,22 @@ func (response ListScripts401ApplicationProblemPlusJSONResponse) VisitListScript
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScripts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListScripts403ApplicationProblemPlusJSONResponse) VisitListScriptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5516,6 +7286,22 @@ func (response DeleteScript401ApplicationProblemPlusJSONResponse) VisitDeleteScr
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteScript403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteScript403ApplicationProblemPlusJSONResponse) VisitDeleteScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5603,6 +7389,22 @@ func (response GetScript401ApplicationProblemPlusJSONResponse) VisitGetScriptRes
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScript403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetScript403ApplicationProblemPlusJSONResponse) VisitGetScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5713,6 +7515,22 @@ func (response PutScript401ApplicationProblemPlusJSONResponse) VisitPutScriptRes
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutScript403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutScript403ApplicationProblemPlusJSONResponse) VisitPutScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5885,6 +7703,22 @@ func (response InvokeScript401ApplicationProblemPlusJSONResponse) VisitInvokeScr
 	return err
 }
 
+type InvokeScript403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response InvokeScript403ApplicationProblemPlusJSONResponse) VisitInvokeScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InvokeScript404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -6005,6 +7839,22 @@ func (response ListScriptVersions401ApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type ListScriptVersions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListScriptVersions403ApplicationProblemPlusJSONResponse) VisitListScriptVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScriptVersions404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -6089,6 +7939,22 @@ func (response ActivateScriptVersion401ApplicationProblemPlusJSONResponse) Visit
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateScriptVersion403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ActivateScriptVersion403ApplicationProblemPlusJSONResponse) VisitActivateScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6503,6 +8369,22 @@ func (response PublishMessage401ApplicationProblemPlusJSONResponse) VisitPublish
 	return err
 }
 
+type PublishMessage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PublishMessage403ApplicationProblemPlusJSONResponse) VisitPublishMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PublishMessage404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -6602,6 +8484,22 @@ func (response ListTriggers401ApplicationProblemPlusJSONResponse) VisitListTrigg
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTriggers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTriggers403ApplicationProblemPlusJSONResponse) VisitListTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6713,6 +8611,22 @@ func (response CreateTrigger401ApplicationProblemPlusJSONResponse) VisitCreateTr
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTrigger403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTrigger403ApplicationProblemPlusJSONResponse) VisitCreateTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6830,6 +8744,22 @@ func (response DeleteTrigger401ApplicationProblemPlusJSONResponse) VisitDeleteTr
 	return err
 }
 
+type DeleteTrigger403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTrigger403ApplicationProblemPlusJSONResponse) VisitDeleteTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteTrigger404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -6897,6 +8827,22 @@ func (response GetTrigger401ApplicationProblemPlusJSONResponse) VisitGetTriggerR
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTrigger403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTrigger403ApplicationProblemPlusJSONResponse) VisitGetTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6985,6 +8931,22 @@ func (response PatchTrigger401ApplicationProblemPlusJSONResponse) VisitPatchTrig
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchTrigger403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PatchTrigger403ApplicationProblemPlusJSONResponse) VisitPatchTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7133,6 +9095,22 @@ func (response FireTrigger401ApplicationProblemPlusJSONResponse) VisitFireTrigge
 	return err
 }
 
+type FireTrigger403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response FireTrigger403ApplicationProblemPlusJSONResponse) VisitFireTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type FireTrigger404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -7268,6 +9246,92 @@ func (response SampleTrigger500ApplicationProblemPlusJSONResponse) VisitSampleTr
 	return err
 }
 
+type ListAuditRequestObject struct {
+	Params ListAuditParams
+}
+
+type ListAuditResponseObject interface {
+	VisitListAuditResponse(w http.ResponseWriter) error
+}
+
+type ListAudit200JSONResponse AuditList
+
+func (response ListAudit200JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit401ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit403ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit422ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit500ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLimitsRequestObject struct {
 }
 
@@ -7310,6 +9374,620 @@ type GetLimits500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetLimits500ApplicationProblemPlusJSONResponse) VisitGetLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMeRequestObject struct {
+}
+
+type GetMeResponseObject interface {
+	VisitGetMeResponse(w http.ResponseWriter) error
+}
+
+type GetMe200JSONResponse Me
+
+func (response GetMe200JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe401ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe500ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipalsRequestObject struct {
+	Params ListPrincipalsParams
+}
+
+type ListPrincipalsResponseObject interface {
+	VisitListPrincipalsResponse(w http.ResponseWriter) error
+}
+
+type ListPrincipals200JSONResponse PrincipalList
+
+func (response ListPrincipals200JSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals401ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals403ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals422ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrincipals500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrincipals500ApplicationProblemPlusJSONResponse) VisitListPrincipalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipalRequestObject struct {
+	Body *CreatePrincipalJSONRequestBody
+}
+
+type CreatePrincipalResponseObject interface {
+	VisitCreatePrincipalResponse(w http.ResponseWriter) error
+}
+
+type CreatePrincipal201ResponseHeaders struct {
+	Location string
+}
+
+type CreatePrincipal201JSONResponse struct {
+	Body    Principal
+	Headers CreatePrincipal201ResponseHeaders
+}
+
+func (response CreatePrincipal201JSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal400ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal401ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal403ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal409ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal413ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal422ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePrincipal500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePrincipal500ApplicationProblemPlusJSONResponse) VisitCreatePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipalRequestObject struct {
+	Principal PrincipalID `json:"principal"`
+}
+
+type DeletePrincipalResponseObject interface {
+	VisitDeletePrincipalResponse(w http.ResponseWriter) error
+}
+
+type DeletePrincipal204Response struct {
+}
+
+func (response DeletePrincipal204Response) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePrincipal401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal401ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipal403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal403ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipal404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal404ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipal409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal409ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePrincipal500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePrincipal500ApplicationProblemPlusJSONResponse) VisitDeletePrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipalRequestObject struct {
+	Principal PrincipalID `json:"principal"`
+}
+
+type GetPrincipalResponseObject interface {
+	VisitGetPrincipalResponse(w http.ResponseWriter) error
+}
+
+type GetPrincipal200JSONResponse PrincipalDetail
+
+func (response GetPrincipal200JSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal401ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal403ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal404ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrincipal500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPrincipal500ApplicationProblemPlusJSONResponse) VisitGetPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipalRequestObject struct {
+	Principal PrincipalID `json:"principal"`
+	Body      *PatchPrincipalJSONRequestBody
+}
+
+type PatchPrincipalResponseObject interface {
+	VisitPatchPrincipalResponse(w http.ResponseWriter) error
+}
+
+type PatchPrincipal200JSONResponse Principal
+
+func (response PatchPrincipal200JSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal400ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal401ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal403ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal404ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal409ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal413ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal422ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PatchPrincipal500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PatchPrincipal500ApplicationProblemPlusJSONResponse) VisitPatchPrincipalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -7379,6 +10057,15 @@ type StrictServerInterface interface {
 	// GetReadiness Can it take work?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListAPIKeys List API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
+	// CreateAPIKey Make an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// DeleteAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{api_key})
+	DeleteAPIKey(ctx context.Context, request DeleteAPIKeyRequestObject) (DeleteAPIKeyResponseObject, error)
 	// ListApps List the apps
 	// (GET /v1/apps)
 	ListApps(ctx context.Context, request ListAppsRequestObject) (ListAppsResponseObject, error)
@@ -7436,6 +10123,15 @@ type StrictServerInterface interface {
 	// PutKV Set a value
 	// (PUT /v1/apps/{app}/kv/{collection}/{key})
 	PutKV(ctx context.Context, request PutKVRequestObject) (PutKVResponseObject, error)
+	// ListMembers List the members of an app
+	// (GET /v1/apps/{app}/members)
+	ListMembers(ctx context.Context, request ListMembersRequestObject) (ListMembersResponseObject, error)
+	// DeleteMember Take a principal's role in an app away
+	// (DELETE /v1/apps/{app}/members/{principal})
+	DeleteMember(ctx context.Context, request DeleteMemberRequestObject) (DeleteMemberResponseObject, error)
+	// PutMember Give a principal a role in an app
+	// (PUT /v1/apps/{app}/members/{principal})
+	PutMember(ctx context.Context, request PutMemberRequestObject) (PutMemberResponseObject, error)
 	// PauseApp Pause an app
 	// (POST /v1/apps/{app}/pause)
 	PauseApp(ctx context.Context, request PauseAppRequestObject) (PauseAppResponseObject, error)
@@ -7499,19 +10195,41 @@ type StrictServerInterface interface {
 	// SampleTrigger A sample event
 	// (GET /v1/apps/{app}/triggers/{trigger}/sample)
 	SampleTrigger(ctx context.Context, request SampleTriggerRequestObject) (SampleTriggerResponseObject, error)
+	// ListAudit Read the audit log
+	// (GET /v1/audit)
+	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
 	// GetLimits The limits of a run
 	// (GET /v1/limits)
 	GetLimits(ctx context.Context, request GetLimitsRequestObject) (GetLimitsResponseObject, error)
+	// GetMe Who am I?
+	// (GET /v1/me)
+	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ListPrincipals List the principals
+	// (GET /v1/principals)
+	ListPrincipals(ctx context.Context, request ListPrincipalsRequestObject) (ListPrincipalsResponseObject, error)
+	// CreatePrincipal Make a principal
+	// (POST /v1/principals)
+	CreatePrincipal(ctx context.Context, request CreatePrincipalRequestObject) (CreatePrincipalResponseObject, error)
+	// DeletePrincipal Delete a principal
+	// (DELETE /v1/principals/{principal})
+	DeletePrincipal(ctx context.Context, request DeletePrincipalRequestObject) (DeletePrincipalResponseObject, error)
+	// GetPrincipal Get a principal
+	// (GET /v1/principals/{principal})
+	GetPrincipal(ctx context.Context, request GetPrincipalRequestObject) (GetPrincipalResponseObject, error)
+	// PatchPrincipal Change a principal
+	// (PATCH /v1/principals/{principal})
+	PatchPrincipal(ctx context.Context, request PatchPrincipalRequestObject) (PatchPrincipalResponseObject, error)
 	// GetTypes Get the types of scripts
 	// (GET /v1/types/picloud.d.ts)
 	GetTypes(ctx context.Context, request GetTypesRequestObject) (GetTypesResponseObject, error)
 }
 
-// StrictErrors answers what goes wrong around the handlers.
+// StrictErrors is what happens around the handlers.
 type StrictErrors struct {
 	Request  func(c *gin.Context, err error) // the request cannot be read
 	Handler  func(c *gin.Context, err error) // the operation failed
 	Response func(c *gin.Context, err error) // the answer cannot be written
+	Done     func(c *gin.Context) error      // the operation succeeded, and is to be answered; an error of Done is Handler's
 }
 
 // NewStrictHandler makes gin handlers of the operations.
@@ -7532,6 +10250,10 @@ func (h *strictHandler) GetHealth(c *gin.Context) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitGetHealthResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7545,7 +10267,73 @@ func (h *strictHandler) GetReadiness(c *gin.Context) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitGetReadinessResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListAPIKeys reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListAPIKeys(c *gin.Context, params ListAPIKeysParams) {
+	var request ListAPIKeysRequestObject
+	request.Params = params
+	response, err := h.operations.ListAPIKeys(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListAPIKeysResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// CreateAPIKey reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CreateAPIKey(c *gin.Context) {
+	var request CreateAPIKeyRequestObject
+	var body CreateAPIKeyJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.CreateAPIKey(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCreateAPIKeyResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// DeleteAPIKey reads the request, calls the operation and writes its answer.
+func (h *strictHandler) DeleteAPIKey(c *gin.Context, apiKey string) {
+	var request DeleteAPIKeyRequestObject
+	request.APIKey = apiKey
+	response, err := h.operations.DeleteAPIKey(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitDeleteAPIKeyResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }
@@ -7556,6 +10344,10 @@ func (h *strictHandler) ListApps(c *gin.Context, params ListAppsParams) {
 	request.Params = params
 	response, err := h.operations.ListApps(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7581,6 +10373,10 @@ func (h *strictHandler) CreateApp(c *gin.Context) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitCreateAppResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7595,6 +10391,10 @@ func (h *strictHandler) DeleteApp(c *gin.Context, app AppSlug) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitDeleteAppResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7606,6 +10406,10 @@ func (h *strictHandler) GetApp(c *gin.Context, app AppSlug) {
 	request.App = app
 	response, err := h.operations.GetApp(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7632,6 +10436,10 @@ func (h *strictHandler) PatchApp(c *gin.Context, app AppSlug) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitPatchAppResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7644,6 +10452,10 @@ func (h *strictHandler) ListAbandonedExecutions(c *gin.Context, app AppSlug, par
 	request.Params = params
 	response, err := h.operations.ListAbandonedExecutions(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7662,6 +10474,10 @@ func (h *strictHandler) ListDeadLetters(c *gin.Context, app AppSlug, params List
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitListDeadLettersResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7673,6 +10489,10 @@ func (h *strictHandler) CountDeadLetters(c *gin.Context, app AppSlug) {
 	request.App = app
 	response, err := h.operations.CountDeadLetters(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7691,6 +10511,10 @@ func (h *strictHandler) GroupDeadLetters(c *gin.Context, app AppSlug, params Gro
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitGroupDeadLettersResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7703,6 +10527,10 @@ func (h *strictHandler) GetDeadLetter(c *gin.Context, app AppSlug, deadLetter De
 	request.DeadLetter = deadLetter
 	response, err := h.operations.GetDeadLetter(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7730,6 +10558,10 @@ func (h *strictHandler) IgnoreDeadLetter(c *gin.Context, app AppSlug, deadLetter
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitIgnoreDeadLetterResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7754,6 +10586,10 @@ func (h *strictHandler) ReplayDeadLetter(c *gin.Context, app AppSlug, deadLetter
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitReplayDeadLetterResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7766,6 +10602,10 @@ func (h *strictHandler) ListExecutions(c *gin.Context, app AppSlug, params ListE
 	request.Params = params
 	response, err := h.operations.ListExecutions(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7785,6 +10625,10 @@ func (h *strictHandler) GetExecution(c *gin.Context, app AppSlug, execution Exec
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitGetExecutionResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7797,6 +10641,10 @@ func (h *strictHandler) CancelExecution(c *gin.Context, app AppSlug, execution E
 	request.Execution = execution
 	response, err := h.operations.CancelExecution(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7813,6 +10661,10 @@ func (h *strictHandler) ListKV(c *gin.Context, app AppSlug, collection Collectio
 	request.Params = params
 	response, err := h.operations.ListKV(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7833,6 +10685,10 @@ func (h *strictHandler) DeleteKV(c *gin.Context, app AppSlug, collection Collect
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitDeleteKVResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7847,6 +10703,10 @@ func (h *strictHandler) GetKV(c *gin.Context, app AppSlug, collection Collection
 	request.Params = params
 	response, err := h.operations.GetKV(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7876,7 +10736,77 @@ func (h *strictHandler) PutKV(c *gin.Context, app AppSlug, collection Collection
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitPutKVResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListMembers reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListMembers(c *gin.Context, app AppSlug, params ListMembersParams) {
+	var request ListMembersRequestObject
+	request.App = app
+	request.Params = params
+	response, err := h.operations.ListMembers(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListMembersResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// DeleteMember reads the request, calls the operation and writes its answer.
+func (h *strictHandler) DeleteMember(c *gin.Context, app AppSlug, principal PrincipalID) {
+	var request DeleteMemberRequestObject
+	request.App = app
+	request.Principal = principal
+	response, err := h.operations.DeleteMember(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitDeleteMemberResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// PutMember reads the request, calls the operation and writes its answer.
+func (h *strictHandler) PutMember(c *gin.Context, app AppSlug, principal PrincipalID) {
+	var request PutMemberRequestObject
+	request.App = app
+	request.Principal = principal
+	var body PutMemberJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.PutMember(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitPutMemberResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }
@@ -7887,6 +10817,10 @@ func (h *strictHandler) PauseApp(c *gin.Context, app AppSlug) {
 	request.App = app
 	response, err := h.operations.PauseApp(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7914,6 +10848,10 @@ func (h *strictHandler) SendMessage(c *gin.Context, app AppSlug, queue Queue) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitSendMessageResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7925,6 +10863,10 @@ func (h *strictHandler) ResumeApp(c *gin.Context, app AppSlug) {
 	request.App = app
 	response, err := h.operations.ResumeApp(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7943,6 +10885,10 @@ func (h *strictHandler) ListScripts(c *gin.Context, app AppSlug, params ListScri
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitListScriptsResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7958,6 +10904,10 @@ func (h *strictHandler) DeleteScript(c *gin.Context, app AppSlug, script ScriptN
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitDeleteScriptResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -7970,6 +10920,10 @@ func (h *strictHandler) GetScript(c *gin.Context, app AppSlug, script ScriptName
 	request.Script = script
 	response, err := h.operations.GetScript(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -7997,6 +10951,10 @@ func (h *strictHandler) PutScript(c *gin.Context, app AppSlug, script ScriptName
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitPutScriptResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8021,6 +10979,10 @@ func (h *strictHandler) InvokeScript(c *gin.Context, app AppSlug, script ScriptN
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitInvokeScriptResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8034,6 +10996,10 @@ func (h *strictHandler) ListScriptVersions(c *gin.Context, app AppSlug, script S
 	request.Params = params
 	response, err := h.operations.ListScriptVersions(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -8053,6 +11019,10 @@ func (h *strictHandler) ActivateScriptVersion(c *gin.Context, app AppSlug, scrip
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitActivateScriptVersionResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8068,6 +11038,10 @@ func (h *strictHandler) ListSecrets(c *gin.Context, app AppSlug, params ListSecr
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitListSecretsResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8080,6 +11054,10 @@ func (h *strictHandler) DeleteSecret(c *gin.Context, app AppSlug, secret SecretN
 	request.Secret = secret
 	response, err := h.operations.DeleteSecret(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -8107,6 +11085,10 @@ func (h *strictHandler) PutSecret(c *gin.Context, app AppSlug, secret SecretName
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitPutSecretResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8131,6 +11113,10 @@ func (h *strictHandler) PublishMessage(c *gin.Context, app AppSlug, topic Topic)
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitPublishMessageResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8143,6 +11129,10 @@ func (h *strictHandler) ListTriggers(c *gin.Context, app AppSlug, params ListTri
 	request.Params = params
 	response, err := h.operations.ListTriggers(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -8169,6 +11159,10 @@ func (h *strictHandler) CreateTrigger(c *gin.Context, app AppSlug) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitCreateTriggerResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8184,6 +11178,10 @@ func (h *strictHandler) DeleteTrigger(c *gin.Context, app AppSlug, trigger Trigg
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitDeleteTriggerResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8196,6 +11194,10 @@ func (h *strictHandler) GetTrigger(c *gin.Context, app AppSlug, trigger TriggerI
 	request.Trigger = trigger
 	response, err := h.operations.GetTrigger(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
@@ -8223,6 +11225,10 @@ func (h *strictHandler) PatchTrigger(c *gin.Context, app AppSlug, trigger Trigge
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitPatchTriggerResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8247,6 +11253,10 @@ func (h *strictHandler) FireTrigger(c *gin.Context, app AppSlug, trigger Trigger
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitFireTriggerResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
@@ -8262,7 +11272,29 @@ func (h *strictHandler) SampleTrigger(c *gin.Context, app AppSlug, trigger Trigg
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitSampleTriggerResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListAudit reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListAudit(c *gin.Context, params ListAuditParams) {
+	var request ListAuditRequestObject
+	request.Params = params
+	response, err := h.operations.ListAudit(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListAuditResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }
@@ -8275,7 +11307,135 @@ func (h *strictHandler) GetLimits(c *gin.Context) {
 		h.onError.Handler(c, err)
 		return
 	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
 	if err := response.VisitGetLimitsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetMe reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetMe(c *gin.Context) {
+	var request GetMeRequestObject
+	response, err := h.operations.GetMe(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetMeResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListPrincipals reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListPrincipals(c *gin.Context, params ListPrincipalsParams) {
+	var request ListPrincipalsRequestObject
+	request.Params = params
+	response, err := h.operations.ListPrincipals(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListPrincipalsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// CreatePrincipal reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CreatePrincipal(c *gin.Context) {
+	var request CreatePrincipalRequestObject
+	var body CreatePrincipalJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.CreatePrincipal(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCreatePrincipalResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// DeletePrincipal reads the request, calls the operation and writes its answer.
+func (h *strictHandler) DeletePrincipal(c *gin.Context, principal PrincipalID) {
+	var request DeletePrincipalRequestObject
+	request.Principal = principal
+	response, err := h.operations.DeletePrincipal(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitDeletePrincipalResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetPrincipal reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetPrincipal(c *gin.Context, principal PrincipalID) {
+	var request GetPrincipalRequestObject
+	request.Principal = principal
+	response, err := h.operations.GetPrincipal(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetPrincipalResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// PatchPrincipal reads the request, calls the operation and writes its answer.
+func (h *strictHandler) PatchPrincipal(c *gin.Context, principal PrincipalID) {
+	var request PatchPrincipalRequestObject
+	request.Principal = principal
+	var body PatchPrincipalJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.PatchPrincipal(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitPatchPrincipalResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }
@@ -8285,6 +11445,10 @@ func (h *strictHandler) GetTypes(c *gin.Context) {
 	var request GetTypesRequestObject
 	response, err := h.operations.GetTypes(c.Request.Context(), request)
 	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
 		h.onError.Handler(c, err)
 		return
 	}
