@@ -16,18 +16,23 @@ const (
 	CancelExecutionName    = "CancelExecution"
 	MaintainPartitionsName = "MaintainPartitions"
 	OpenTickName           = "OpenTick"
+	ReplayLettersName      = "ReplayLetters"
+	DryRunLettersName      = "DryRunLetters"
+	EndBulkReplayName      = "EndBulkReplay"
 )
 
-// Activities are the activities with what they need. All fields down to Ticks must be set; Inbox may be nil in a process where no caller waits.
+// Activities are the activities with what they need. All fields down to DryRunner must be set; Inbox may be nil in a process where no caller waits.
 type Activities struct {
-	Journal picloud.Journal
-	Sandbox picloud.Sandbox
-	Inbox   picloud.Inbox
-	Keeper  Keeper
-	Ticks   picloud.Ticks
-	Random  func() float64   // uniform in [0,1), for jitter; nil = math/rand
-	Seed    func() int64     // of a script's Math.random; nil = math/rand
-	Now     func() time.Time // nil = time.Now
+	Journal   picloud.Journal
+	Sandbox   picloud.Sandbox
+	Inbox     picloud.Inbox
+	Keeper    Keeper
+	Ticks     picloud.Ticks
+	Bulk      picloud.BulkWork
+	DryRunner picloud.DryRunner
+	Random    func() float64   // uniform in [0,1), for jitter; nil = math/rand
+	Seed      func() int64     // of a script's Math.random; nil = math/rand
+	Now       func() time.Time // nil = time.Now
 	// StopGrace is how long a script may go on when its worker is stopping, before it is handed back; the worker sets it.
 	StopGrace time.Duration
 }

@@ -273,12 +273,19 @@ func stopping(ctx context.Context) bool {
 // heartbeat tells the server that the attempt is alive, and hears from it of a cancellation, until silence is called. A local activity has no need:
 // its workflow task is its heartbeat.
 func (r *run) heartbeat(ctx context.Context) (silence func()) {
-	every := activity.GetInfo(ctx).HeartbeatTimeout / 4
-	if r.local || every <= 0 {
+	if r.local {
 		return func() {}
 	}
-	alive := Failure{Attempts: r.attempt - 1, StartedAt: r.startedAt}
-	activity.RecordHeartbeat(ctx, alive)
+	return beat(ctx, Failure{Attempts: r.attempt - 1, StartedAt: r.startedAt})
+}
+
+// beat sends the heartbeats of an activity that has a heartbeat timeout until silence is called.
+func beat(ctx context.Context, details any) (silence func()) {
+	every := activity.GetInfo(ctx).HeartbeatTimeout / 4
+	if every <= 0 {
+		return func() {}
+	}
+	activity.RecordHeartbeat(ctx, details)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -290,7 +297,7 @@ func (r *run) heartbeat(ctx context.Context) (silence func()) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				activity.RecordHeartbeat(ctx, alive)
+				activity.RecordHeartbeat(ctx, details)
 			}
 		}
 	}()

@@ -146,6 +146,12 @@ func (s *server) ReplayDeadLetter(ctx context.Context, request ReplayDeadLetterR
 			return nil, err
 		}
 		r.Data, r.Again = body.Data, deref(body.Again)
+		if r.FetchLive, err = parseFetch(body.Fetch, deref(body.DryRun)); err != nil {
+			return nil, err
+		}
+		if deref(body.DryRun) {
+			return s.dryReplay(ctx, app, d, r)
+		}
 	}
 	id, err := s.DeadLetters.ReplayDeadLetter(ctx, app.ID, d.ID, r)
 	if err != nil {
@@ -155,6 +161,21 @@ func (s *server) ReplayDeadLetter(ctx context.Context, request ReplayDeadLetterR
 		Body:    Accepted{ID: id, Status: AcceptedStatusQueued, ReplayOf: &d.ID},
 		Headers: ReplayDeadLetter202ResponseHeaders{Location: executionPath(app.Slug, id)},
 	}, nil
+}
+
+// dryReplay runs the letter here and now and shows what its replay would do. What was resolved may be tried too: nothing comes of it.
+func (s *server) dryReplay(ctx context.Context, app picloud.App, d picloud.DeadLetter, r picloud.Replay) (ReplayDeadLetterResponseObject, error) {
+	if s.DryRunner == nil {
+		return nil, errNoSandbox()
+	}
+	result, err := s.DryRunner.DryRunLetter(ctx, app.Slug, d, r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.toDryRun(picloud.Execution{
+		AppID: app.ID, Script: d.Script, TriggerID: d.TriggerID, Trigger: d.Trigger, Kind: d.Kind, ReplayOf: d.ID, Principal: d.Principal,
+	}, result)
+	return ReplayDeadLetter200JSONResponse(out), err
 }
 
 // parseVersion reads the version that a replay runs on: 0 for the active one.

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/picloud/picloud/internal/picloud"
@@ -99,7 +100,10 @@ func decodeJSON(data []byte, into any, prefix string) error {
 // notYet are fields that the contract has and this version does not.
 var notYet = []string{"dry_run", "config.signature", "config.secret", "config.batch_size", "config.batch_window", "ordering_key"}
 
-var rawType = reflect.TypeFor[json.RawMessage]()
+var (
+	rawType  = reflect.TypeFor[json.RawMessage]()
+	timeType = reflect.TypeFor[time.Time]()
+)
 
 type fieldChecker struct {
 	refuseNull bool // null stands for "remove", and nothing can be removed
@@ -123,7 +127,7 @@ func (f *fieldChecker) check(value json.RawMessage, t reflect.Type, path string)
 		f.check(value, t.Elem(), path)
 	case null:
 		f.sayf(path, "may not be null")
-	case t.Kind() == reflect.Struct:
+	case t.Kind() == reflect.Struct && t != timeType:
 		f.checkObject(value, t, path)
 	default:
 		if err := json.Unmarshal(value, reflect.New(t).Interface()); err != nil {
@@ -170,6 +174,9 @@ func (f *fieldChecker) checkObject(value json.RawMessage, t reflect.Type, path s
 }
 
 func typeInWords(t reflect.Type) string {
+	if t == timeType {
+		return "a time, such as \"2026-11-24T08:00:00Z\""
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"

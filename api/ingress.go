@@ -267,6 +267,14 @@ func (s *server) endOf(ctx context.Context, x call) (picloud.Committed, error) {
 // maxIdempotencyKey is the longest Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
 
+// checkIdempotencyKey checks the header's values.
+func checkIdempotencyKey(values []string) error {
+	if key := values[0]; len(values) > 1 || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return picloud.InvalidField("Idempotency-Key", "must be given once, with 1 to %d printable ASCII characters", maxIdempotencyKey)
+	}
+	return nil
+}
+
 // attachGrace is how long a repeated request looks for the first one's execution, which may be about to start.
 const attachGrace = time.Second
 
@@ -277,10 +285,10 @@ func (s *server) attach(c *gin.Context, x *call) (repeated bool, err error) {
 	if len(values) == 0 {
 		return false, nil
 	}
-	key := values[0]
-	if len(values) > 1 || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return false, picloud.InvalidField("Idempotency-Key", "must be given once, with 1 to %d printable ASCII characters", maxIdempotencyKey)
+	if err := checkIdempotencyKey(values); err != nil {
+		return false, err
 	}
+	key := values[0]
 	ctx := c.Request.Context()
 	first, attached, err := s.Idempotency.Attach(ctx, x.firing.AppID, x.firing.ScriptID+":"+key, x.firing.ExecutionID)
 	if err != nil || !attached {

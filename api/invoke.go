@@ -23,13 +23,18 @@ func (s *server) InvokeScript(ctx context.Context, request InvokeScriptRequestOb
 	if err != nil {
 		return nil, err
 	}
-	f := s.newFiring(endpoint, nil, event, auth.PrincipalFrom(ctx).Name)
-	if deref(request.Body.DryRun) {
-		return s.dryRun(ctx, endpoint, f, event)
+	dryRun := deref(request.Body.DryRun)
+	fetchLive, err := parseFetch(request.Body.Fetch, dryRun)
+	if err != nil {
+		return nil, err
+	}
+	if dryRun {
+		return s.dryInvoke(ctx, endpoint, event, fetchLive)
 	}
 	if err := endpoint.App.CheckStarts(); err != nil {
 		return nil, err
 	}
+	f := s.newFiring(endpoint, nil, event, auth.PrincipalFrom(ctx).Name)
 	f.Kind, f.What = picloud.KindInvoke, "invoke "+endpoint.Script+" v"+strconv.Itoa(endpoint.Version)
 
 	_, err = s.runSync(ctx, f, event, endpoint.Limits.Wall+runGrace)
@@ -50,6 +55,19 @@ func (s *server) InvokeScript(ctx context.Context, request InvokeScriptRequestOb
 	return InvokeScript202JSONResponse{
 		Body: out, Headers: InvokeScript202ResponseHeaders{Location: executionPath(endpoint.App.Slug, x.ID), XPiCloudExecution: x.ID},
 	}, nil
+}
+
+// dryInvoke runs the script here and now and shows what it would have done.
+func (s *server) dryInvoke(ctx context.Context, e picloud.Endpoint, event picloud.Event, fetchLive bool) (InvokeScriptResponseObject, error) {
+	if s.DryRunner == nil {
+		return nil, errNoSandbox()
+	}
+	result, err := s.DryRunner.DryRun(ctx, e, event, fetchLive)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.toDryRun(picloud.Execution{AppID: e.App.ID, Script: e.Script, Kind: picloud.KindInvoke, Principal: auth.PrincipalFrom(ctx).Name}, result)
+	return InvokeScript200JSONResponse{Body: out, Headers: InvokeScript200ResponseHeaders{XPiCloudExecution: out.ID}}, err
 }
 
 // invoked finds the script to run, at the version that is asked for.

@@ -257,6 +257,92 @@ type AuditList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// BulkReplay The replay of many dead letters. It takes those that were there when it was made, not those that its own replays leave.
+type BulkReplay struct {
+	CreatedAt  time.Time         `json:"created_at"`
+	DryRun     bool              `json:"dry_run"`
+	Filter     *BulkReplayFilter `json:"filter"`
+	FinishedAt *time.Time        `json:"finished_at"`
+	ID         string            `json:"id"`
+
+	// IDs How many ids were given; null where it was a filter.
+	IDs *int `json:"ids"`
+
+	// Principal Who asked for it.
+	Principal     string   `json:"principal"`
+	RatePerSecond *float64 `json:"rate_per_second"`
+
+	// Replayed Letters replayed so far; of a dry run: run so far.
+	Replayed int64         `json:"replayed"`
+	Report   *DryRunReport `json:"report"`
+
+	// Skipped Letters that were resolved meanwhile, are gone, or whose script or version is gone.
+	Skipped int64 `json:"skipped"`
+
+	// Status running, completed or canceled.
+	Status string `json:"status"`
+
+	// Total Letters that it takes.
+	Total int64 `json:"total"`
+
+	// Version null: the one that is active when the letter is replayed.
+	Version *int `json:"version"`
+}
+
+// BulkReplayFilter Which letters; what is left out is not asked.
+type BulkReplayFilter struct {
+	Fingerprint *string `json:"fingerprint,omitempty"`
+	Reason      *string `json:"reason,omitempty"`
+
+	// Resolution `unresolved`, as when it is left out, or `handler_failed`.
+	Resolution *string `json:"resolution,omitempty"`
+	Script     *string `json:"script,omitempty"`
+
+	// Since Made at this time or later.
+	Since *time.Time `json:"since,omitempty"`
+
+	// Trigger Id or name.
+	Trigger *string `json:"trigger,omitempty"`
+
+	// Until Made before this time.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// BulkReplayList defines model for BulkReplayList.
+type BulkReplayList struct {
+	Items      []BulkReplay `json:"items"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+// BulkReplayRequest Give `ids` or `filter`; `{"filter": {}}` is all unresolved letters.
+type BulkReplayRequest struct {
+	// DryRun Run the letters and commit nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Fetch Of a dry run: `live` lets `ctx.fetch` reach the outside. Left out: it is refused.
+	Fetch *string `json:"fetch,omitempty"`
+
+	// Filter Which letters; what is left out is not asked.
+	Filter *BulkReplayFilter `json:"filter,omitempty"`
+
+	// IDs Ids of dead letters.
+	IDs []string `json:"ids,omitempty"`
+
+	// RatePerSecond Letters a second, up to 10000; may be less than 1. Left out: as fast as they can be queued.
+	RatePerSecond *float64 `json:"rate_per_second,omitempty"`
+
+	// Version `"active"`, as when it is left out, or a version's number.
+	Version json.RawMessage `json:"version,omitempty"`
+}
+
+// ChangedLetter defines model for ChangedLetter.
+type ChangedLetter struct {
+	DeadLetterID string `json:"dead_letter_id"`
+
+	// Keys As `collection/key`.
+	Keys []string `json:"keys"`
+}
+
 // CronTriggerConfig defines model for CronTriggerConfig.
 type CronTriggerConfig struct {
 	// CatchupWindow Ticks missed no longer ago are made up for; 1h unless given, 10s to 720h.
@@ -360,8 +446,37 @@ type DeadLetterTriggerConfig struct {
 	Trigger *string `json:"trigger,omitempty"`
 }
 
-// Effect A change that the execution committed.
+// DryRunReport What a dry run of many letters found so far.
+type DryRunReport struct {
+	// Changed The first 20 whose keys have changed since.
+	Changed []ChangedLetter `json:"changed"`
+
+	// Fail Letters that would fail.
+	Fail int64 `json:"fail"`
+
+	// Failing The first 20 that would fail.
+	Failing []FailingLetter `json:"failing"`
+
+	// KeysChangedSince Letters that would succeed and change a key that somebody has changed since they died.
+	KeysChangedSince int64 `json:"keys_changed_since"`
+
+	// Pass Letters that would succeed.
+	Pass int64 `json:"pass"`
+}
+
+// Effect A change that the execution committed, or in a dry run would have made.
 type Effect struct {
+	// After Of a key in a dry run: the value that it would have; left out where it would be deleted.
+	After json.RawMessage `json:"after,omitempty"`
+
+	// Before Of a key in a dry run: its present value; left out where there is no such key.
+	Before json.RawMessage `json:"before,omitempty"`
+
+	// ChangedSinceFailure Of a key in a dry run: somebody has changed it since the letter's execution failed.
+	ChangedSinceFailure *bool `json:"changed_since_failure,omitempty"`
+
+	// Changes Of a key in a dry run: the value would be another.
+	Changes     *bool   `json:"changes,omitempty"`
 	Collection  *string `json:"collection,omitempty"`
 	Delay       *string `json:"delay,omitempty"`
 	Key         *string `json:"key,omitempty"`
@@ -464,6 +579,12 @@ type ExecutionSummary struct {
 	Version *int `json:"version"`
 }
 
+// FailingLetter defines model for FailingLetter.
+type FailingLetter struct {
+	DeadLetterID string      `json:"dead_letter_id"`
+	Error        ScriptError `json:"error"`
+}
+
 // FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
 // public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
 type FetchAllow = []string
@@ -523,11 +644,14 @@ type Invoke struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
 
-	// DryRun Runs the script, shows the effects that it would have, and keeps nothing: no effect, no execution. fetch is refused.
+	// DryRun Runs the script, shows the effects that it would have, and keeps nothing: no effect, no execution.
 	DryRun *bool `json:"dry_run,omitempty"`
 
 	// Event The event to run on; what is left out is filled in: type `picloud.invoke`, source `/apps/<app>/invoke/<script>`.
 	Event *InvokeEvent `json:"event,omitempty"`
+
+	// Fetch Of a dry run: `live` lets `ctx.fetch` reach the outside. Left out: it is refused.
+	Fetch *string `json:"fetch,omitempty"`
 
 	// Version Left out: the active one.
 	Version *int `json:"version,omitempty"`
@@ -803,6 +927,12 @@ type Replay struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
 
+	// DryRun Run it and keep nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Fetch Of a dry run: `live` lets `ctx.fetch` reach the outside. Left out: it is refused.
+	Fetch *string `json:"fetch,omitempty"`
+
 	// Version `"active"`, as when it is left out, or a version's number.
 	Version json.RawMessage `json:"version,omitempty"`
 }
@@ -1073,6 +1203,9 @@ type TriggerPatch struct {
 // AppSlug defines model for AppSlug.
 type AppSlug = string
 
+// BulkReplayID defines model for BulkReplayID.
+type BulkReplayID = string
+
 // Collection defines model for Collection.
 type Collection = string
 
@@ -1187,6 +1320,15 @@ type ListAbandonedExecutionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListBulkReplaysParams defines parameters for ListBulkReplays.
+type ListBulkReplaysParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListDeadLettersParams defines parameters for ListDeadLetters.
 type ListDeadLettersParams struct {
 	// Resolution Only this resolution: unresolved, replayed, ignored, handled_by_script or handler_failed.
@@ -1242,6 +1384,12 @@ type GroupDeadLettersParams struct {
 
 	// Limit Items a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ReplayDeadLettersParams defines parameters for ReplayDeadLetters.
+type ReplayDeadLettersParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListExecutionsParams defines parameters for ListExecutions.
@@ -1406,6 +1554,9 @@ type CreateAppJSONRequestBody = AppCreate
 // PatchAppJSONRequestBody defines body for PatchApp for application/json ContentType.
 type PatchAppJSONRequestBody = AppPatch
 
+// ReplayDeadLettersJSONRequestBody defines body for ReplayDeadLetters for application/json ContentType.
+type ReplayDeadLettersJSONRequestBody = BulkReplayRequest
+
 // IgnoreDeadLetterJSONRequestBody defines body for IgnoreDeadLetter for application/json ContentType.
 type IgnoreDeadLetterJSONRequestBody = Ignore
 
@@ -1483,6 +1634,15 @@ type ServerInterface interface {
 	// ListAbandonedExecutions List the abandoned executions of an app
 	// (GET /v1/apps/{app}/abandoned-executions)
 	ListAbandonedExecutions(c *gin.Context, app AppSlug, params ListAbandonedExecutionsParams)
+	// ListBulkReplays List the bulk replays of an app
+	// (GET /v1/apps/{app}/bulk-replays)
+	ListBulkReplays(c *gin.Context, app AppSlug, params ListBulkReplaysParams)
+	// GetBulkReplay Get a bulk replay
+	// (GET /v1/apps/{app}/bulk-replays/{bulk_replay})
+	GetBulkReplay(c *gin.Context, app AppSlug, bulkReplay BulkReplayID)
+	// CancelBulkReplay Cancel a bulk replay
+	// (POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel)
+	CancelBulkReplay(c *gin.Context, app AppSlug, bulkReplay BulkReplayID)
 	// ListDeadLetters List the dead letters of an app
 	// (GET /v1/apps/{app}/dead-letters)
 	ListDeadLetters(c *gin.Context, app AppSlug, params ListDeadLettersParams)
@@ -1492,6 +1652,9 @@ type ServerInterface interface {
 	// GroupDeadLetters Show the dead letters by cause
 	// (GET /v1/apps/{app}/dead-letters/groups)
 	GroupDeadLetters(c *gin.Context, app AppSlug, params GroupDeadLettersParams)
+	// ReplayDeadLetters Replay many dead letters
+	// (POST /v1/apps/{app}/dead-letters/replay)
+	ReplayDeadLetters(c *gin.Context, app AppSlug, params ReplayDeadLettersParams)
 	// GetDeadLetter Get a dead letter
 	// (GET /v1/apps/{app}/dead-letters/{dead_letter})
 	GetDeadLetter(c *gin.Context, app AppSlug, deadLetter DeadLetterID)
@@ -1906,6 +2069,118 @@ func (siw *ServerInterfaceWrapper) ListAbandonedExecutions(c *gin.Context) {
 	siw.Handler.ListAbandonedExecutions(c, app, params)
 }
 
+// ListBulkReplays operation middleware
+func (siw *ServerInterfaceWrapper) ListBulkReplays(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBulkReplaysParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListBulkReplays(c, app, params)
+}
+
+// GetBulkReplay operation middleware
+func (siw *ServerInterfaceWrapper) GetBulkReplay(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "bulk_replay" -------------
+	var bulkReplay BulkReplayID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bulk_replay", c.Param("bulk_replay"), &bulkReplay, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter bulk_replay: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetBulkReplay(c, app, bulkReplay)
+}
+
+// CancelBulkReplay operation middleware
+func (siw *ServerInterfaceWrapper) CancelBulkReplay(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "bulk_replay" -------------
+	var bulkReplay BulkReplayID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bulk_replay", c.Param("bulk_replay"), &bulkReplay, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter bulk_replay: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelBulkReplay(c, app, bulkReplay)
+}
+
 // ListDeadLetters operation middleware
 func (siw *ServerInterfaceWrapper) ListDeadLetters(c *gin.Context) {
 
@@ -2121,6 +2396,55 @@ func (siw *ServerInterfaceWrapper) GroupDeadLetters(c *gin.Context) {
 	}
 
 	siw.Handler.GroupDeadLetters(c, app, params)
+}
+
+// ReplayDeadLetters operation middleware
+func (siw *ServerInterfaceWrapper) ReplayDeadLetters(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayDeadLettersParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReplayDeadLetters(c, app, params)
 }
 
 // GetDeadLetter operation middleware
@@ -3876,6 +4200,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters", wrapper.ListDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/count", wrapper.CountDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/groups", wrapper.GroupDeadLetters)
+	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/replay", wrapper.ReplayDeadLetters)
+	router.GET(options.BaseURL+"/v1/apps/:app/bulk-replays", wrapper.ListBulkReplays)
+	router.GET(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay", wrapper.GetBulkReplay)
+	router.POST(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay/cancel", wrapper.CancelBulkReplay)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter", wrapper.GetDeadLetter)
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/replay", wrapper.ReplayDeadLetter)
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/ignore", wrapper.IgnoreDeadLetter)
@@ -4963,6 +5291,251 @@ func (response ListAbandonedExecutions500ApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ListBulkReplaysRequestObject struct {
+	App    AppSlug `json:"app"`
+	Params ListBulkReplaysParams
+}
+
+type ListBulkReplaysResponseObject interface {
+	VisitListBulkReplaysResponse(w http.ResponseWriter) error
+}
+
+type ListBulkReplays200JSONResponse BulkReplayList
+
+func (response ListBulkReplays200JSONResponse) VisitListBulkReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBulkReplays401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListBulkReplays401ApplicationProblemPlusJSONResponse) VisitListBulkReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBulkReplays404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListBulkReplays404ApplicationProblemPlusJSONResponse) VisitListBulkReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBulkReplays422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBulkReplays422ApplicationProblemPlusJSONResponse) VisitListBulkReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBulkReplays500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListBulkReplays500ApplicationProblemPlusJSONResponse) VisitListBulkReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBulkReplayRequestObject struct {
+	App        AppSlug      `json:"app"`
+	BulkReplay BulkReplayID `json:"bulk_replay"`
+}
+
+type GetBulkReplayResponseObject interface {
+	VisitGetBulkReplayResponse(w http.ResponseWriter) error
+}
+
+type GetBulkReplay200JSONResponse BulkReplay
+
+func (response GetBulkReplay200JSONResponse) VisitGetBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBulkReplay401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBulkReplay401ApplicationProblemPlusJSONResponse) VisitGetBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBulkReplay404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBulkReplay404ApplicationProblemPlusJSONResponse) VisitGetBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBulkReplay500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBulkReplay500ApplicationProblemPlusJSONResponse) VisitGetBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBulkReplayRequestObject struct {
+	App        AppSlug      `json:"app"`
+	BulkReplay BulkReplayID `json:"bulk_replay"`
+}
+
+type CancelBulkReplayResponseObject interface {
+	VisitCancelBulkReplayResponse(w http.ResponseWriter) error
+}
+
+type CancelBulkReplay200JSONResponse BulkReplay
+
+func (response CancelBulkReplay200JSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBulkReplay401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBulkReplay401ApplicationProblemPlusJSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBulkReplay404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBulkReplay404ApplicationProblemPlusJSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBulkReplay409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBulkReplay409ApplicationProblemPlusJSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBulkReplay500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBulkReplay500ApplicationProblemPlusJSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDeadLettersRequestObject struct {
 	App    AppSlug `json:"app"`
 	Params ListDeadLettersParams
@@ -5255,6 +5828,150 @@ func (response GroupDeadLetters500ApplicationProblemPlusJSONResponse) VisitGroup
 	return err
 }
 
+type ReplayDeadLettersRequestObject struct {
+	App    AppSlug `json:"app"`
+	Params ReplayDeadLettersParams
+	Body   *ReplayDeadLettersJSONRequestBody
+}
+
+type ReplayDeadLettersResponseObject interface {
+	VisitReplayDeadLettersResponse(w http.ResponseWriter) error
+}
+
+type ReplayDeadLetters202ResponseHeaders struct {
+	Location string
+}
+
+type ReplayDeadLetters202JSONResponse struct {
+	Body    BulkReplay
+	Headers ReplayDeadLetters202ResponseHeaders
+}
+
+func (response ReplayDeadLetters202JSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters400ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters401ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters404ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters409ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters413ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters422ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters500ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDeadLetterRequestObject struct {
 	App        AppSlug      `json:"app"`
 	DeadLetter DeadLetterID `json:"dead_letter"`
@@ -5504,6 +6221,20 @@ type ReplayDeadLetterResponseObject interface {
 	VisitReplayDeadLetterResponse(w http.ResponseWriter) error
 }
 
+type ReplayDeadLetter200JSONResponse Execution
+
+func (response ReplayDeadLetter200JSONResponse) VisitReplayDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplayDeadLetter202ResponseHeaders struct {
 	Location string
 }
@@ -5650,6 +6381,22 @@ func (response ReplayDeadLetter500ApplicationProblemPlusJSONResponse) VisitRepla
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetter503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetter503ApplicationProblemPlusJSONResponse) VisitReplayDeadLetterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10084,6 +10831,15 @@ type StrictServerInterface interface {
 	// ListAbandonedExecutions List the abandoned executions of an app
 	// (GET /v1/apps/{app}/abandoned-executions)
 	ListAbandonedExecutions(ctx context.Context, request ListAbandonedExecutionsRequestObject) (ListAbandonedExecutionsResponseObject, error)
+	// ListBulkReplays List the bulk replays of an app
+	// (GET /v1/apps/{app}/bulk-replays)
+	ListBulkReplays(ctx context.Context, request ListBulkReplaysRequestObject) (ListBulkReplaysResponseObject, error)
+	// GetBulkReplay Get a bulk replay
+	// (GET /v1/apps/{app}/bulk-replays/{bulk_replay})
+	GetBulkReplay(ctx context.Context, request GetBulkReplayRequestObject) (GetBulkReplayResponseObject, error)
+	// CancelBulkReplay Cancel a bulk replay
+	// (POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel)
+	CancelBulkReplay(ctx context.Context, request CancelBulkReplayRequestObject) (CancelBulkReplayResponseObject, error)
 	// ListDeadLetters List the dead letters of an app
 	// (GET /v1/apps/{app}/dead-letters)
 	ListDeadLetters(ctx context.Context, request ListDeadLettersRequestObject) (ListDeadLettersResponseObject, error)
@@ -10093,6 +10849,9 @@ type StrictServerInterface interface {
 	// GroupDeadLetters Show the dead letters by cause
 	// (GET /v1/apps/{app}/dead-letters/groups)
 	GroupDeadLetters(ctx context.Context, request GroupDeadLettersRequestObject) (GroupDeadLettersResponseObject, error)
+	// ReplayDeadLetters Replay many dead letters
+	// (POST /v1/apps/{app}/dead-letters/replay)
+	ReplayDeadLetters(ctx context.Context, request ReplayDeadLettersRequestObject) (ReplayDeadLettersResponseObject, error)
 	// GetDeadLetter Get a dead letter
 	// (GET /v1/apps/{app}/dead-letters/{dead_letter})
 	GetDeadLetter(ctx context.Context, request GetDeadLetterRequestObject) (GetDeadLetterResponseObject, error)
@@ -10464,6 +11223,63 @@ func (h *strictHandler) ListAbandonedExecutions(c *gin.Context, app AppSlug, par
 	}
 }
 
+// ListBulkReplays reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListBulkReplays(c *gin.Context, app AppSlug, params ListBulkReplaysParams) {
+	var request ListBulkReplaysRequestObject
+	request.App = app
+	request.Params = params
+	response, err := h.operations.ListBulkReplays(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListBulkReplaysResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetBulkReplay reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetBulkReplay(c *gin.Context, app AppSlug, bulkReplay BulkReplayID) {
+	var request GetBulkReplayRequestObject
+	request.App = app
+	request.BulkReplay = bulkReplay
+	response, err := h.operations.GetBulkReplay(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetBulkReplayResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// CancelBulkReplay reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CancelBulkReplay(c *gin.Context, app AppSlug, bulkReplay BulkReplayID) {
+	var request CancelBulkReplayRequestObject
+	request.App = app
+	request.BulkReplay = bulkReplay
+	response, err := h.operations.CancelBulkReplay(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCancelBulkReplayResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
 // ListDeadLetters reads the request, calls the operation and writes its answer.
 func (h *strictHandler) ListDeadLetters(c *gin.Context, app AppSlug, params ListDeadLettersParams) {
 	var request ListDeadLettersRequestObject
@@ -10516,6 +11332,34 @@ func (h *strictHandler) GroupDeadLetters(c *gin.Context, app AppSlug, params Gro
 		return
 	}
 	if err := response.VisitGroupDeadLettersResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ReplayDeadLetters reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ReplayDeadLetters(c *gin.Context, app AppSlug, params ReplayDeadLettersParams) {
+	var request ReplayDeadLettersRequestObject
+	request.App = app
+	request.Params = params
+	var body ReplayDeadLettersJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.ReplayDeadLetters(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitReplayDeadLettersResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

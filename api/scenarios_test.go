@@ -24,7 +24,7 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), loopScenarios(), secretScenarios(),
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
 		identityScenarios())
 }
 
@@ -287,7 +287,7 @@ func scriptScenarios() []scenario {
 		},
 		{name: "fails", operation: "invokeScript", method: "POST", path: shop + "/scripts/throws/invoke", body: `{}`, status: 200, says: []string{`"status":"failed"`, "TypeError"}},
 		{name: "both", operation: "invokeScript", method: "POST", path: invoke, body: `{"data":1,"event":{}}`, status: 422, code: "invalid", field: "data"},
-		{name: "dry run", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, status: 200, says: []string{`"status":"succeeded"`, `"kind":"invoke"`, `"result":{"ran":"hello"}`, `"effects":[{"collection":"c","key":"k","type":"kv.set","value":1}]`, `"message":"dry"`, `"temporal_url":null`},
+		{name: "dry run", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, status: 200, says: []string{`"status":"succeeded"`, `"kind":"invoke"`, `"result":{"ran":"hello"}`, `"effects":[{"after":1,"changed_since_failure":false,"changes":true,"collection":"c","key":"k","type":"kv.set","value":1}]`, `"message":"dry"`, `"temporal_url":null`},
 			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
 				require.Zero(t, w.writes, "nothing is kept")
 				require.Empty(t, w.engine.started)
@@ -298,6 +298,14 @@ func scriptScenarios() []scenario {
 				require.Equal(t, 1, run.Version)
 				require.Equal(t, picloud.DefaultLimits, run.Limits)
 			}},
+		{
+			name: "dry run that fetches", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"fetch":"live"}`, status: 200,
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				t.Helper()
+				require.True(t, w.runner.runs[0].FetchLive)
+			},
+		},
+		{name: "fetch for good", operation: "invokeScript", method: "POST", path: invoke, body: `{"fetch":"live"}`, status: 422, code: "invalid", field: "fetch"},
 		{name: "dry run of a version", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"version":1,"data":[1]}`, status: 200},
 		{
 			name: "dry run fails", operation: "invokeScript", method: "POST", path: shop + "/scripts/throws/invoke", body: `{"dry_run":true}`, status: 200,
@@ -306,7 +314,7 @@ func scriptScenarios() []scenario {
 		{name: "dry run of no version", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"version":5}`, status: 404, code: "version_not_found"},
 		{name: "dry run too large", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true,"data":"` + long(big) + `"}`, status: 413, code: "payload_too_large"},
 		{
-			name: "dry run without a sandbox", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, options: func(o *Options) { o.Runner = nil },
+			name: "dry run without a sandbox", operation: "invokeScript", method: "POST", path: invoke, body: `{"dry_run":true}`, options: func(o *Options) { o.DryRunner = nil },
 			status: 503, code: "sandbox_unavailable",
 		},
 		{

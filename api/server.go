@@ -40,6 +40,8 @@ type Options struct {
 	Executions  picloud.Executions
 	Abandoned   picloud.Abandoned
 	DeadLetters picloud.DeadLetters
+	Bulk        picloud.BulkReplays
+	BulkEngine  picloud.BulkEngine
 	Engine      picloud.Engine
 	Inbox       picloud.Inbox
 	Outbox      picloud.Outbox
@@ -50,7 +52,7 @@ type Options struct {
 	APIKeys     picloud.APIKeys
 	Credentials picloud.Credentials
 	Audit       picloud.AuditLog
-	Runner      picloud.Sandbox // of dry runs
+	DryRunner   picloud.DryRunner // nil = this process runs no scripts
 
 	Log       logrus.FieldLogger
 	PublicURL string              // e.g. "https://example.com"; "" = what the request says

@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/internal/dryrun"
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -40,6 +41,7 @@ type world struct {
 	*memory
 	engine  *fakeEngine
 	runner  *fakeRunner
+	bulk    *fakeBulk
 	inbox   *fakeInbox
 	log     *bytes.Buffer
 	options Options
@@ -50,7 +52,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m, inbox := newMemory(), newFakeInbox()
-	w := &world{memory: m, inbox: inbox, engine: newFakeEngine(m, inbox), runner: &fakeRunner{}, log: &bytes.Buffer{}}
+	w := &world{memory: m, inbox: inbox, engine: newFakeEngine(m, inbox), runner: &fakeRunner{}, bulk: newFakeBulk(), log: &bytes.Buffer{}}
 	m.app["shop"] = picloud.App{ID: "app-shop", Slug: "shop", Name: "The shop", CreatedAt: day, FetchAllow: []string{"api.example"}}
 	for _, name := range []string{"hello", "throws", "timeout", "response", "binary", "badstatus", "nothing", "slow", "elsewhere", "lost", "unused"} {
 		_, _, _, err := m.PutScript(context.Background(), "app-shop", picloud.ScriptVersion{
@@ -100,13 +102,13 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log.SetOutput(w.log)
 	log.SetLevel(logrus.DebugLevel)
 	w.options = Options{
-		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Abandoned: m, DeadLetters: m, Engine: w.engine, Inbox: inbox, Outbox: m,
+		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Abandoned: m, DeadLetters: m, Bulk: w.bulk, BulkEngine: w.bulk, Engine: w.engine, Inbox: inbox, Outbox: m,
 		Endpoints: m, Idempotency: m, Schedules: m, Log: log,
 		Principals: m, APIKeys: m, Credentials: m, Audit: m,
 		TemporalUI: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, "temporal "+r.URL.Path+r.Header.Get("Authorization"))
 		}),
-		Runner: w.runner,
+		DryRunner: &dryrun.Runner{Sandbox: w.runner, Scripts: m, Endpoints: m, KV: m},
 	}
 	for _, c := range change {
 		c(&w.options)

@@ -68,6 +68,7 @@ func New(c client.Client, a *activities.Activities, o Options) *Workers {
 	}
 	register(w.workflows, a)
 	w.scripts.RegisterActivityWithOptions(a.RunScript, activity.RegisterOptions{Name: activities.RunScriptName})
+	w.scripts.RegisterActivityWithOptions(a.DryRunLetters, activity.RegisterOptions{Name: activities.DryRunLettersName})
 	return w
 }
 
@@ -82,6 +83,9 @@ func register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(workflows.Execution, workflow.RegisterOptions{Name: workflows.ExecutionName})
 	r.RegisterWorkflowWithOptions(workflows.Retention, workflow.RegisterOptions{Name: workflows.RetentionName})
 	r.RegisterWorkflowWithOptions(workflows.CronTick, workflow.RegisterOptions{Name: workflows.CronTickName})
+	r.RegisterWorkflowWithOptions(workflows.BulkReplay, workflow.RegisterOptions{Name: workflows.BulkReplayName})
+	r.RegisterActivityWithOptions(a.ReplayLetters, activity.RegisterOptions{Name: activities.ReplayLettersName})
+	r.RegisterActivityWithOptions(a.EndBulkReplay, activity.RegisterOptions{Name: activities.EndBulkReplayName})
 	r.RegisterActivityWithOptions(a.OpenTick, activity.RegisterOptions{Name: activities.OpenTickName})
 	r.RegisterActivityWithOptions(a.RunScript, activity.RegisterOptions{Name: activities.RunScriptName})
 	r.RegisterActivityWithOptions(a.BuryExecution, activity.RegisterOptions{Name: activities.BuryExecutionName})

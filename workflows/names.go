@@ -8,9 +8,10 @@ import (
 
 // The names under which the workflows are registered. Histories hold them: never change one.
 const (
-	ExecutionName = "Execution"
-	RetentionName = "Retention"
-	CronTickName  = "CronTick"
+	ExecutionName  = "Execution"
+	RetentionName  = "Retention"
+	CronTickName   = "CronTick"
+	BulkReplayName = "BulkReplay"
 )
 
 // The task queues.
@@ -30,6 +31,12 @@ const executionIDPrefix = "execution:"
 
 // ExecutionID is the workflow id of the execution with that id.
 func ExecutionID(executionID string) string { return executionIDPrefix + executionID }
+
+// bulkReplayIDPrefix begins the workflow ids of bulk replays.
+const bulkReplayIDPrefix = "bulk-replay:"
+
+// BulkReplayID is the workflow id of the bulk replay with that id.
+func BulkReplayID(id string) string { return bulkReplayIDPrefix + id }
 
 // The search attributes of an Execution, all of them set at its start. They hold names, never payload data.
 var (

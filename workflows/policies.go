@@ -17,6 +17,8 @@ const (
 	attemptGrace = 30 * time.Second
 	// silence is how long a worker may be silent before an attempt on it is given up.
 	silence = 10 * time.Second
+	// longestDryPage bounds a page of dry runs: a dead worker is noticed by its silence.
+	longestDryPage = 24 * time.Hour
 	// The first and the longest pause of the workflow after a platform fault.
 	firstFaultPause   = time.Second
 	longestFaultPause = time.Minute
@@ -72,6 +74,15 @@ func bookkeeping(summary string) workflow.ActivityOptions {
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: longestFaultPause},
 		Summary:             summary,
 	}
+}
+
+// dryRuns is for a page of letters that are run dry: scripts run one after another, each within its wall limit.
+func dryRuns() workflow.ActivityOptions {
+	options := bookkeeping("dry run")
+	options.TaskQueue = ScriptsTaskQueue
+	options.StartToCloseTimeout = longestDryPage
+	options.HeartbeatTimeout = silence
+	return options
 }
 
 // maintenance is for the daily work on the tables: slow, and not in a hurry.

@@ -84,12 +84,7 @@ func TestRecordedScenarios(t *testing.T) {
 	namespace := enginetest.Namespace(t)
 	for name, s := range scenarios() {
 		t.Run(name, func(t *testing.T) {
-			history := s.play(t, enginetest.New(t, namespace))
-			file := filepath.Join("testdata", "replay", name+".json")
-			if _, err := os.Stat(file); !*record || err == nil {
-				return
-			}
-			write(t, history, file)
+			recordAs(t, name, s.play(t, enginetest.New(t, namespace)))
 		})
 	}
 }
@@ -115,7 +110,7 @@ func (s scenario) play(t *testing.T, e *engine.Engine) *historypb.History {
 	require.NoError(t, e.Start(ctx, f), "started already is success")
 	if s.cancel != 0 {
 		testkit.Until(t, 10*time.Second, "time to cancel", func() bool {
-			return len(sandbox.Runs()) > 0 && slices.ContainsFunc(historyOf(t, e, f.ExecutionID).GetEvents(), func(event *historypb.HistoryEvent) bool {
+			return len(sandbox.Runs()) > 0 && slices.ContainsFunc(historyOf(t, e, workflows.ExecutionID(f.ExecutionID)).GetEvents(), func(event *historypb.HistoryEvent) bool {
 				return event.GetEventType() == s.cancel
 			})
 		})
@@ -130,14 +125,56 @@ func (s scenario) play(t *testing.T, e *engine.Engine) *historypb.History {
 	_, ended := journal.End(f.ExecutionID)
 	require.True(t, ended)
 
-	return historyOf(t, e, f.ExecutionID)
+	return historyOf(t, e, workflows.ExecutionID(f.ExecutionID))
 }
 
-// historyOf reads the history of an execution as it is now.
-func historyOf(t *testing.T, e *engine.Engine, executionID string) *historypb.History {
+// TestRecordedBulkReplay plays a bulk replay on a real Temporal, with the query that shows its progress, and records its history as TestRecordedScenarios does.
+func TestRecordedBulkReplay(t *testing.T) {
+	namespace := enginetest.Namespace(t)
+	for name, request := range map[string]picloud.BulkRequest{"bulk_replay": {Rate: 200}, "bulk_dry_run": {DryRun: true}} {
+		t.Run(name, func(t *testing.T) {
+			e := enginetest.New(t, namespace)
+			bulk := &Bulk{Letters: 120}
+			if request.DryRun {
+				bulk.Letters = 12
+			}
+			w := worker.New(e.Client(), &activities.Activities{Bulk: bulk, DryRunner: &dryRunner{n: 2}}, worker.Options{StopTimeout: time.Second})
+			require.NoError(t, w.Start())
+			defer w.Stop()
+			b := picloud.BulkReplay{ID: testkit.Unique("b"), App: "shop", Request: request, Status: picloud.BulkRunning, Total: int64(bulk.Letters)}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			require.NoError(t, e.StartBulkReplay(ctx, b))
+			require.NoError(t, e.StartBulkReplay(ctx, b), "started already is success")
+			id := workflows.BulkReplayID(b.ID)
+			require.NoError(t, e.Client().GetWorkflow(ctx, id, "").Get(ctx, nil))
+			require.NoError(t, e.StartBulkReplay(ctx, b), "so is finished already")
+			require.NoError(t, e.StopBulkReplay(ctx, b.ID))
+			answer, err := e.Client().QueryWorkflow(ctx, id, "", workflows.ProgressQuery)
+			require.NoError(t, err)
+			var progress activities.BulkProgress
+			require.NoError(t, answer.Get(&progress))
+			require.Equal(t, picloud.BulkCompleted, progress.Status)
+			require.EqualValues(t, bulk.Letters, progress.Replayed)
+			recordAs(t, name, historyOf(t, e, id))
+		})
+	}
+}
+
+// recordAs records a history where -record asks for it and there is none yet.
+func recordAs(t *testing.T, name string, history *historypb.History) {
+	t.Helper()
+	file := filepath.Join("testdata", "replay", name+".json")
+	if _, err := os.Stat(file); *record && err != nil {
+		write(t, history, file)
+	}
+}
+
+// historyOf reads the history of a workflow as it is now.
+func historyOf(t *testing.T, e *engine.Engine, workflowID string) *historypb.History {
 	t.Helper()
 	history := &historypb.History{}
-	events := e.Client().GetWorkflowHistory(t.Context(), workflows.ExecutionID(executionID), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := e.Client().GetWorkflowHistory(t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		require.NoError(t, err)

@@ -39,9 +39,12 @@ func (s *Sandbox) Runs() []picloud.Run {
 
 // Returns is a script that returns the JSON value.
 func Returns(value string) Script {
-	return func(context.Context, picloud.Run) (picloud.Outcome, error) {
-		return picloud.Outcome{Result: picloud.Result{Value: json.RawMessage(value)}}, nil
-	}
+	return Gives(picloud.Outcome{Result: picloud.Result{Value: json.RawMessage(value)}})
+}
+
+// Gives is a script that has that outcome.
+func Gives(o picloud.Outcome) Script {
+	return func(context.Context, picloud.Run) (picloud.Outcome, error) { return o, nil }
 }
 
 // Throws is a script that throws e.

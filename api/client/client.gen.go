@@ -259,6 +259,92 @@ type AuditList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// BulkReplay The replay of many dead letters. It takes those that were there when it was made, not those that its own replays leave.
+type BulkReplay struct {
+	CreatedAt  time.Time         `json:"created_at"`
+	DryRun     bool              `json:"dry_run"`
+	Filter     *BulkReplayFilter `json:"filter"`
+	FinishedAt *time.Time        `json:"finished_at"`
+	ID         string            `json:"id"`
+
+	// IDs How many ids were given; null where it was a filter.
+	IDs *int `json:"ids"`
+
+	// Principal Who asked for it.
+	Principal     string   `json:"principal"`
+	RatePerSecond *float64 `json:"rate_per_second"`
+
+	// Replayed Letters replayed so far; of a dry run: run so far.
+	Replayed int64         `json:"replayed"`
+	Report   *DryRunReport `json:"report"`
+
+	// Skipped Letters that were resolved meanwhile, are gone, or whose script or version is gone.
+	Skipped int64 `json:"skipped"`
+
+	// Status running, completed or canceled.
+	Status string `json:"status"`
+
+	// Total Letters that it takes.
+	Total int64 `json:"total"`
+
+	// Version null: the one that is active when the letter is replayed.
+	Version *int `json:"version"`
+}
+
+// BulkReplayFilter Which letters; what is left out is not asked.
+type BulkReplayFilter struct {
+	Fingerprint *string `json:"fingerprint,omitempty"`
+	Reason      *string `json:"reason,omitempty"`
+
+	// Resolution `unresolved`, as when it is left out, or `handler_failed`.
+	Resolution *string `json:"resolution,omitempty"`
+	Script     *string `json:"script,omitempty"`
+
+	// Since Made at this time or later.
+	Since *time.Time `json:"since,omitempty"`
+
+	// Trigger Id or name.
+	Trigger *string `json:"trigger,omitempty"`
+
+	// Until Made before this time.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// BulkReplayList defines model for BulkReplayList.
+type BulkReplayList struct {
+	Items      []BulkReplay `json:"items"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+// BulkReplayRequest Give `ids` or `filter`; `{"filter": {}}` is all unresolved letters.
+type BulkReplayRequest struct {
+	// DryRun Run the letters and commit nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Fetch Of a dry run: `live` lets `ctx.fetch` reach the outside. Left out: it is refused.
+	Fetch *string `json:"fetch,omitempty"`
+
+	// Filter Which letters; what is left out is not asked.
+	Filter *BulkReplayFilter `json:"filter,omitempty"`
+
+	// IDs Ids of dead letters.
+	IDs []string `json:"ids,omitempty"`
+
+	// RatePerSecond Letters a second, up to 10000; may be less than 1. Left out: as fast as they can be queued.
+	RatePerSecond *float64 `json:"rate_per_second,omitempty"`
+
+	// Version `"active"`, as when it is left out, or a version's number.
+	Version json.RawMessage `json:"version,omitempty"`
+}
+
+// ChangedLetter defines model for ChangedLetter.
+type ChangedLetter struct {
+	DeadLetterID string `json:"dead_letter_id"`
+
+	// Keys As `collection/key`.
+	Keys []string `json:"keys"`
+}
+
 // CronTriggerConfig defines model for CronTriggerConfig.
 type CronTriggerConfig struct {
 	// CatchupWindow Ticks missed no longer ago are made up for; 1h unless given, 10s to 720h.
@@ -362,8 +448,37 @@ type DeadLetterTriggerConfig struct {
 	Trigger *string `json:"trigger,omitempty"`
 }
 
-// Effect A change that the execution committed.
+// DryRunReport What a dry run of many letters found so far.
+type DryRunReport struct {
+	// Changed The first 20 whose keys have changed since.
+	Changed []ChangedLetter `json:"changed"`
+
+	// Fail Letters that would fail.
+	Fail int64 `json:"fail"`
+
+	// Failing The first 20 that would fail.
+	Failing []FailingLetter `json:"failing"`
+
+	// KeysChangedSince Letters that would succeed and change a key that somebody has changed since they died.
+	KeysChangedSince int64 `json:"keys_changed_since"`
+
+	// Pass Letters that would succeed.
+	Pass int64 `json:"pass"`
+}
+
+// Effect A change that the execution committed, or in a dry run would have made.
 type Effect struct {
+	// After Of a key in a dry run: the value that it would have; left out where it would be deleted.
+	After json.RawMessage `json:"after,omitempty"`
+
+	// Before Of a key in a dry run: its present value; left out where there is no such key.
+	Before json.RawMessage `json:"before,omitempty"`
+
+	// ChangedSinceFailure Of a key in a dry run: somebody has changed it since the letter's execution failed.
+	ChangedSinceFailure *bool `json:"changed_since_failure,omitempty"`
+
+	// Changes Of a key in a dry run: the value would be another.
+	Changes     *bool   `json:"changes,omitempty"`
 	Collection  *string `json:"collection,omitempty"`
 	Delay       *string `json:"delay,omitempty"`
 	Key         *string `json:"key,omitempty"`
@@ -466,6 +581,12 @@ type ExecutionSummary struct {
 	Version *int `json:"version"`
 }
 
+// FailingLetter defines model for FailingLetter.
+type FailingLetter struct {
+	DeadLetterID string      `json:"dead_letter_id"`
+	Error        ScriptError `json:"error"`
+}
+
 // FetchAllow Where the app's scripts may fetch from: host names, `*.suffix`, addresses and CIDRs, each with or without `:port`. Empty: every public host. What is not
 // public needs the instance's word as well (PICLOUD_FETCH_ALLOW).
 type FetchAllow = []string
@@ -525,11 +646,14 @@ type Invoke struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
 
-	// DryRun Runs the script, shows the effects that it would have, and keeps nothing: no effect, no execution. fetch is refused.
+	// DryRun Runs the script, shows the effects that it would have, and keeps nothing: no effect, no execution.
 	DryRun *bool `json:"dry_run,omitempty"`
 
 	// Event The event to run on; what is left out is filled in: type `picloud.invoke`, source `/apps/<app>/invoke/<script>`.
 	Event *InvokeEvent `json:"event,omitempty"`
+
+	// Fetch Of a dry run: `live` lets `ctx.fetch` reach the outside. Left out: it is refused.
+	Fetch *string `json:"fetch,omitempty"`
 
 	// Version Left out: the active one.
 	Version *int `json:"version,omitempty"`
@@ -805,6 +929,12 @@ type Replay struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
 
+	// DryRun Run it and keep nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Fetch Of a dry run: `live` lets `ctx.fetch` reach the outside. Left out: it is refused.
+	Fetch *string `json:"fetch,omitempty"`
+
 	// Version `"active"`, as when it is left out, or a version's number.
 	Version json.RawMessage `json:"version,omitempty"`
 }
@@ -1075,6 +1205,9 @@ type TriggerPatch struct {
 // AppSlug defines model for AppSlug.
 type AppSlug = string
 
+// BulkReplayID defines model for BulkReplayID.
+type BulkReplayID = string
+
 // Collection defines model for Collection.
 type Collection = string
 
@@ -1189,6 +1322,15 @@ type ListAbandonedExecutionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListBulkReplaysParams defines parameters for ListBulkReplays.
+type ListBulkReplaysParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListDeadLettersParams defines parameters for ListDeadLetters.
 type ListDeadLettersParams struct {
 	// Resolution Only this resolution: unresolved, replayed, ignored, handled_by_script or handler_failed.
@@ -1244,6 +1386,12 @@ type GroupDeadLettersParams struct {
 
 	// Limit Items a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ReplayDeadLettersParams defines parameters for ReplayDeadLetters.
+type ReplayDeadLettersParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListExecutionsParams defines parameters for ListExecutions.
@@ -1407,6 +1555,9 @@ type CreateAppJSONRequestBody = AppCreate
 
 // PatchAppJSONRequestBody defines body for PatchApp for application/json ContentType.
 type PatchAppJSONRequestBody = AppPatch
+
+// ReplayDeadLettersJSONRequestBody defines body for ReplayDeadLetters for application/json ContentType.
+type ReplayDeadLettersJSONRequestBody = BulkReplayRequest
 
 // IgnoreDeadLetterJSONRequestBody defines body for IgnoreDeadLetter for application/json ContentType.
 type IgnoreDeadLetterJSONRequestBody = Ignore
@@ -1637,6 +1788,27 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/apps/{app}/abandoned-executions (the `ListAbandonedExecutions` operationId).
 	ListAbandonedExecutions(ctx context.Context, app AppSlug, params *ListAbandonedExecutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListBulkReplays List the bulk replays of an app
+	//
+	// Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
+	//
+	// Corresponds with GET /v1/apps/{app}/bulk-replays (the `ListBulkReplays` operationId).
+	ListBulkReplays(ctx context.Context, app AppSlug, params *ListBulkReplaysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBulkReplay Get a bulk replay
+	//
+	// Its progress, and of a dry run what was found so far.
+	//
+	// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay} (the `GetBulkReplay` operationId).
+	GetBulkReplay(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelBulkReplay Cancel a bulk replay
+	//
+	// No further letter is replayed once this is answered; those that were stay so. 409 `already_finished` when it has completed.
+	//
+	// Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
+	CancelBulkReplay(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDeadLetters List the dead letters of an app
 	//
 	// Newest first.
@@ -1658,6 +1830,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
 	GroupDeadLetters(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplayDeadLettersWithBody Replay many dead letters
+	//
+	// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+	// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+	// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+	// committed: the bulk replay's `report` says which would succeed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+	ReplayDeadLettersWithBody(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplayDeadLetters Replay many dead letters
+	//
+	// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+	// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+	// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+	// committed: the bulk replay's `report` says which would succeed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+	ReplayDeadLetters(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, body ReplayDeadLettersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDeadLetter Get a dead letter
 	//
@@ -1687,7 +1883,8 @@ type ClientInterface interface {
 	// ReplayDeadLetterWithBody Replay a dead letter
 	//
 	// Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-	// unless `"again": true`; 409 `script_missing` when the script is gone.
+	// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+	// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1697,7 +1894,8 @@ type ClientInterface interface {
 	// ReplayDeadLetter Replay a dead letter
 	//
 	// Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-	// unless `"again": true`; 409 `script_missing` when the script is gone.
+	// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+	// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2395,6 +2593,57 @@ func (c *Client) ListAbandonedExecutions(ctx context.Context, app AppSlug, param
 	return c.Client.Do(req)
 }
 
+// ListBulkReplays List the bulk replays of an app
+//
+// Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
+//
+// Corresponds with GET /v1/apps/{app}/bulk-replays (the `ListBulkReplays` operationId).
+func (c *Client) ListBulkReplays(ctx context.Context, app AppSlug, params *ListBulkReplaysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBulkReplaysRequest(c.Server, app, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBulkReplay Get a bulk replay
+//
+// Its progress, and of a dry run what was found so far.
+//
+// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay} (the `GetBulkReplay` operationId).
+func (c *Client) GetBulkReplay(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBulkReplayRequest(c.Server, app, bulkReplay)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelBulkReplay Cancel a bulk replay
+//
+// No further letter is replayed once this is answered; those that were stay so. 409 `already_finished` when it has completed.
+//
+// Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
+func (c *Client) CancelBulkReplay(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelBulkReplayRequest(c.Server, app, bulkReplay)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDeadLetters List the dead letters of an app
 //
 // Newest first.
@@ -2437,6 +2686,50 @@ func (c *Client) CountDeadLetters(ctx context.Context, app AppSlug, reqEditors .
 // Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
 func (c *Client) GroupDeadLetters(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGroupDeadLettersRequest(c.Server, app, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplayDeadLettersWithBody Replay many dead letters
+//
+// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+// committed: the bulk replay's `report` says which would succeed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+func (c *Client) ReplayDeadLettersWithBody(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayDeadLettersRequestWithBody(c.Server, app, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplayDeadLetters Replay many dead letters
+//
+// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+// committed: the bulk replay's `report` says which would succeed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+func (c *Client) ReplayDeadLetters(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, body ReplayDeadLettersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayDeadLettersRequest(c.Server, app, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2505,7 +2798,8 @@ func (c *Client) IgnoreDeadLetter(ctx context.Context, app AppSlug, deadLetter D
 // ReplayDeadLetterWithBody Replay a dead letter
 //
 // Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-// unless `"again": true`; 409 `script_missing` when the script is gone.
+// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2525,7 +2819,8 @@ func (c *Client) ReplayDeadLetterWithBody(ctx context.Context, app AppSlug, dead
 // ReplayDeadLetter Replay a dead letter
 //
 // Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-// unless `"again": true`; 409 `script_missing` when the script is gone.
+// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3999,6 +4294,161 @@ func NewListAbandonedExecutionsRequest(server string, app AppSlug, params *ListA
 	return req, nil
 }
 
+// NewListBulkReplaysRequest constructs an http.Request for the ListBulkReplays method
+func NewListBulkReplaysRequest(server string, app AppSlug, params *ListBulkReplaysParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/bulk-replays", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetBulkReplayRequest constructs an http.Request for the GetBulkReplay method
+func NewGetBulkReplayRequest(server string, app AppSlug, bulkReplay BulkReplayID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "bulk_replay", bulkReplay, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/bulk-replays/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelBulkReplayRequest constructs an http.Request for the CancelBulkReplay method
+func NewCancelBulkReplayRequest(server string, app AppSlug, bulkReplay BulkReplayID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "bulk_replay", bulkReplay, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/bulk-replays/%s/cancel", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListDeadLettersRequest constructs an http.Request for the ListDeadLetters method
 func NewListDeadLettersRequest(server string, app AppSlug, params *ListDeadLettersParams) (*http.Request, error) {
 	var err error
@@ -4330,6 +4780,68 @@ func NewGroupDeadLettersRequest(server string, app AppSlug, params *GroupDeadLet
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplayDeadLettersRequest calls the generic ReplayDeadLetters builder with application/json body
+func NewReplayDeadLettersRequest(server string, app AppSlug, params *ReplayDeadLettersParams, body ReplayDeadLettersJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplayDeadLettersRequestWithBody(server, app, params, "application/json", bodyReader)
+}
+
+// NewReplayDeadLettersRequestWithBody constructs an http.Request for the ReplayDeadLetters method, with any body, and a specified content type
+func NewReplayDeadLettersRequestWithBody(server string, app AppSlug, params *ReplayDeadLettersParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/dead-letters/replay", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -6934,6 +7446,33 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/apps/{app}/abandoned-executions (the `ListAbandonedExecutions` operationId).
 	ListAbandonedExecutionsWithResponse(ctx context.Context, app AppSlug, params *ListAbandonedExecutionsParams, reqEditors ...RequestEditorFn) (*ListAbandonedExecutionsResponse, error)
 
+	// ListBulkReplaysWithResponse List the bulk replays of an app
+	//
+	// Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/bulk-replays (the `ListBulkReplays` operationId).
+	ListBulkReplaysWithResponse(ctx context.Context, app AppSlug, params *ListBulkReplaysParams, reqEditors ...RequestEditorFn) (*ListBulkReplaysResponse, error)
+
+	// GetBulkReplayWithResponse Get a bulk replay
+	//
+	// Its progress, and of a dry run what was found so far.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay} (the `GetBulkReplay` operationId).
+	GetBulkReplayWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*GetBulkReplayResponse, error)
+
+	// CancelBulkReplayWithResponse Cancel a bulk replay
+	//
+	// No further letter is replayed once this is answered; those that were stay so. 409 `already_finished` when it has completed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
+	CancelBulkReplayWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*CancelBulkReplayResponse, error)
+
 	// ListDeadLettersWithResponse List the dead letters of an app
 	//
 	// Newest first.
@@ -6961,6 +7500,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/apps/{app}/dead-letters/groups (the `GroupDeadLetters` operationId).
 	GroupDeadLettersWithResponse(ctx context.Context, app AppSlug, params *GroupDeadLettersParams, reqEditors ...RequestEditorFn) (*GroupDeadLettersResponse, error)
+
+	// ReplayDeadLettersWithBodyWithResponse Replay many dead letters
+	//
+	// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+	// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+	// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+	// committed: the bulk replay's `report` says which would succeed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+	ReplayDeadLettersWithBodyWithResponse(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplayDeadLettersResponse, error)
+
+	// ReplayDeadLettersWithResponse Replay many dead letters
+	//
+	// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+	// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+	// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+	// committed: the bulk replay's `report` says which would succeed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+	ReplayDeadLettersWithResponse(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, body ReplayDeadLettersJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayDeadLettersResponse, error)
 
 	// GetDeadLetterWithResponse Get a dead letter
 	//
@@ -6992,7 +7555,8 @@ type ClientWithResponsesInterface interface {
 	// ReplayDeadLetterWithBodyWithResponse Replay a dead letter
 	//
 	// Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-	// unless `"again": true`; 409 `script_missing` when the script is gone.
+	// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+	// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7002,7 +7566,8 @@ type ClientWithResponsesInterface interface {
 	// ReplayDeadLetterWithResponse Replay a dead letter
 	//
 	// Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-	// unless `"again": true`; 409 `script_missing` when the script is gone.
+	// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+	// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8311,6 +8876,206 @@ func (r ListAbandonedExecutionsResponse) ContentType() string {
 	return ""
 }
 
+type ListBulkReplaysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BulkReplayList
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBulkReplaysResponse) GetJSON200() *BulkReplayList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListBulkReplaysResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListBulkReplaysResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListBulkReplaysResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListBulkReplaysResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBulkReplaysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBulkReplaysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBulkReplaysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBulkReplaysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBulkReplayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BulkReplay
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBulkReplayResponse) GetJSON200() *BulkReplay {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetBulkReplayResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetBulkReplayResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetBulkReplayResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBulkReplayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBulkReplayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBulkReplayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBulkReplayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CancelBulkReplayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BulkReplay
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelBulkReplayResponse) GetJSON200() *BulkReplay {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelBulkReplayResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelBulkReplayResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelBulkReplayResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelBulkReplayResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelBulkReplayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelBulkReplayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelBulkReplayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelBulkReplayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListDeadLettersResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8532,6 +9297,103 @@ func (r GroupDeadLettersResponse) ContentType() string {
 	return ""
 }
 
+// ReplayDeadLettersResponse202Headers the declared response headers of an HTTP 202 response for ReplayDeadLetters
+type ReplayDeadLettersResponse202Headers struct {
+	Location string
+}
+
+type ReplayDeadLettersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *BulkReplay
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *ReplayDeadLettersResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ReplayDeadLettersResponse) GetJSON202() *BulkReplay {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplayDeadLettersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplayDeadLettersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplayDeadLettersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplayDeadLettersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetDeadLetterResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8706,6 +9568,8 @@ type ReplayDeadLetterResponse202Headers struct {
 type ReplayDeadLetterResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Execution
 	// JSON202 the response for an HTTP 202 `application/json` response
 	JSON202 *Accepted
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
@@ -8724,8 +9588,15 @@ type ReplayDeadLetterResponse struct {
 	ApplicationProblemJSON422 *Unprocessable
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *ReplayDeadLetterResponse202Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplayDeadLetterResponse) GetJSON200() *Execution {
+	return r.JSON200
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -8771,6 +9642,11 @@ func (r ReplayDeadLetterResponse) GetApplicationProblemJSON422() *Unprocessable 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r ReplayDeadLetterResponse) GetApplicationProblemJSON500() *Internal {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReplayDeadLetterResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -12168,6 +13044,51 @@ func (c *ClientWithResponses) ListAbandonedExecutionsWithResponse(ctx context.Co
 	return ParseListAbandonedExecutionsResponse(rsp)
 }
 
+// ListBulkReplaysWithResponse List the bulk replays of an app
+//
+// Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/bulk-replays (the `ListBulkReplays` operationId).
+func (c *ClientWithResponses) ListBulkReplaysWithResponse(ctx context.Context, app AppSlug, params *ListBulkReplaysParams, reqEditors ...RequestEditorFn) (*ListBulkReplaysResponse, error) {
+	rsp, err := c.ListBulkReplays(ctx, app, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBulkReplaysResponse(rsp)
+}
+
+// GetBulkReplayWithResponse Get a bulk replay
+//
+// Its progress, and of a dry run what was found so far.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay} (the `GetBulkReplay` operationId).
+func (c *ClientWithResponses) GetBulkReplayWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*GetBulkReplayResponse, error) {
+	rsp, err := c.GetBulkReplay(ctx, app, bulkReplay, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBulkReplayResponse(rsp)
+}
+
+// CancelBulkReplayWithResponse Cancel a bulk replay
+//
+// No further letter is replayed once this is answered; those that were stay so. 409 `already_finished` when it has completed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
+func (c *ClientWithResponses) CancelBulkReplayWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*CancelBulkReplayResponse, error) {
+	rsp, err := c.CancelBulkReplay(ctx, app, bulkReplay, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelBulkReplayResponse(rsp)
+}
+
 // ListDeadLettersWithResponse List the dead letters of an app
 //
 // Newest first.
@@ -12212,6 +13133,42 @@ func (c *ClientWithResponses) GroupDeadLettersWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGroupDeadLettersResponse(rsp)
+}
+
+// ReplayDeadLettersWithBodyWithResponse Replay many dead letters
+//
+// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+// committed: the bulk replay's `report` says which would succeed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+func (c *ClientWithResponses) ReplayDeadLettersWithBodyWithResponse(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplayDeadLettersResponse, error) {
+	rsp, err := c.ReplayDeadLettersWithBody(ctx, app, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplayDeadLettersResponse(rsp)
+}
+
+// ReplayDeadLettersWithResponse Replay many dead letters
+//
+// Replays the letters that `ids` or `filter` name, in their order, and only those that are unresolved when their turn comes: the same call twice replays nothing twice. It is a workflow
+// of its own, and goes on after a crash where it was; its address shows its progress. With an `Idempotency-Key` the same call again is answered with the same bulk replay; another call
+// with that key is 409 `idempotency_key_reused`. A letter whose script is gone, or has no such `version`, is skipped and stays as it is. With `dry_run` the letters are run and nothing is
+// committed: the bulk replay's `report` says which would succeed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/dead-letters/replay (the `ReplayDeadLetters` operationId).
+func (c *ClientWithResponses) ReplayDeadLettersWithResponse(ctx context.Context, app AppSlug, params *ReplayDeadLettersParams, body ReplayDeadLettersJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayDeadLettersResponse, error) {
+	rsp, err := c.ReplayDeadLetters(ctx, app, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplayDeadLettersResponse(rsp)
 }
 
 // GetDeadLetterWithResponse Get a dead letter
@@ -12262,7 +13219,8 @@ func (c *ClientWithResponses) IgnoreDeadLetterWithResponse(ctx context.Context, 
 // ReplayDeadLetterWithBodyWithResponse Replay a dead letter
 //
 // Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-// unless `"again": true`; 409 `script_missing` when the script is gone.
+// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12278,7 +13236,8 @@ func (c *ClientWithResponses) ReplayDeadLetterWithBodyWithResponse(ctx context.C
 // ReplayDeadLetterWithResponse Replay a dead letter
 //
 // Runs the letter's event again as a new execution, on the active version unless `version` says another. 409 `already_resolved` the second time,
-// unless `"again": true`; 409 `script_missing` when the script is gone.
+// unless `"again": true`; 409 `script_missing` when the script is gone. With `"dry_run": true` the script runs here and now and nothing is kept: no effect, no execution, no change of the
+// letter. The answer is 200 with the execution that it would have been: its status and error, and its effects beside the values that are there now.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13757,6 +14716,161 @@ func ParseListAbandonedExecutionsResponse(rsp *http.Response) (*ListAbandonedExe
 	return response, nil
 }
 
+// ParseListBulkReplaysResponse parses an HTTP response from a ListBulkReplaysWithResponse call
+func ParseListBulkReplaysResponse(rsp *http.Response) (*ListBulkReplaysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBulkReplaysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BulkReplayList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBulkReplayResponse parses an HTTP response from a GetBulkReplayWithResponse call
+func ParseGetBulkReplayResponse(rsp *http.Response) (*GetBulkReplayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBulkReplayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BulkReplay
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelBulkReplayResponse parses an HTTP response from a CancelBulkReplayWithResponse call
+func ParseCancelBulkReplayResponse(rsp *http.Response) (*CancelBulkReplayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelBulkReplayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BulkReplay
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListDeadLettersResponse parses an HTTP response from a ListDeadLettersWithResponse call
 func ParseListDeadLettersResponse(rsp *http.Response) (*ListDeadLettersResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13933,6 +15047,94 @@ func ParseGroupDeadLettersResponse(rsp *http.Response) (*GroupDeadLettersRespons
 	return response, nil
 }
 
+// ParseReplayDeadLettersResponse parses an HTTP response from a ReplayDeadLettersWithResponse call
+func ParseReplayDeadLettersResponse(rsp *http.Response) (*ReplayDeadLettersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplayDeadLettersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest BulkReplay
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers ReplayDeadLettersResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetDeadLetterResponse parses an HTTP response from a GetDeadLetterWithResponse call
 func ParseGetDeadLetterResponse(rsp *http.Response) (*GetDeadLetterResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -14083,6 +15285,13 @@ func ParseReplayDeadLetterResponse(rsp *http.Response) (*ReplayDeadLetterRespons
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Execution
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
 		var dest Accepted
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14145,6 +15354,13 @@ func ParseReplayDeadLetterResponse(rsp *http.Response) (*ReplayDeadLetterRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	}
 

@@ -27,6 +27,7 @@ import (
 	"github.com/picloud/picloud/internal/certificate"
 	"github.com/picloud/picloud/internal/config"
 	"github.com/picloud/picloud/internal/dispatch"
+	"github.com/picloud/picloud/internal/dryrun"
 	"github.com/picloud/picloud/internal/engine"
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
@@ -112,7 +113,7 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	if err := i.startWork(ctx, data, eng, pool, inbox); err != nil {
 		return nil, err
 	}
-	schedules := engine.NewReconciler(eng, data, i.log, 0)
+	schedules := engine.NewReconciler(eng, data, data, i.log, 0)
 	schedules.Start(context.WithoutCancel(ctx))
 	i.onStop("schedules", func(context.Context) error { schedules.Stop(); return nil })
 	return i, i.serve(listener, data, eng, pool, inbox, schedules)
@@ -250,9 +251,14 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 	return pool, nil
 }
 
+// dryRunner runs what is to leave no trace.
+func dryRunner(data *store.Store, pool *sandbox.Pool) *dryrun.Runner {
+	return &dryrun.Runner{Sandbox: pool, Endpoints: data, Scripts: data, KV: data}
+}
+
 // startWork starts the workers, and then what gives them work.
 func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox) error {
-	w := worker.New(eng.Client(), &activities.Activities{Journal: data, Sandbox: pool, Inbox: inbox, Keeper: data, Ticks: data}, worker.Options{
+	w := worker.New(eng.Client(), &activities.Activities{Journal: data, Sandbox: pool, Inbox: inbox, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool)}, worker.Options{
 		StopTimeout: workerStopTimeout,
 		OnFatal:     func(err error) { i.fail(fmt.Errorf("temporal worker: %w", err)) },
 	})
@@ -282,11 +288,11 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	}
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
-		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Abandoned: data, DeadLetters: data,
+		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Principals: data, APIKeys: data, Credentials: data, Audit: data, AuditData: i.config.AuditData,
 		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
-		TemporalUI: ui, Runner: pool, Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
+		TemporalUI: ui, DryRunner: dryRunner(data, pool), Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 	}))
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -88,7 +88,7 @@ func TestSchedulesAreMadeEqualToTheTriggers(t *testing.T) {
 	paused.Enabled = false
 	triggers := &clockwork{}
 	triggers.set(work, gone, paused)
-	r := engine.NewReconciler(e, triggers, testkit.SilentLog(), time.Hour)
+	r := engine.NewReconciler(e, triggers, nil, testkit.SilentLog(), time.Hour)
 	id := func(c picloud.CronTrigger) string { return workflows.CronIDPrefix + c.ID }
 	reconciled := func(what string, holds func(map[string]client.ScheduleListEntry) bool) {
 		t.Helper()
@@ -164,7 +164,7 @@ func TestTicksLastAsLongAsTheirExecutions(t *testing.T) {
 			trigger := cronTrigger("@every 1s")
 			trigger.Config.Overlap = overlap
 			triggers.set(trigger)
-			r := engine.NewReconciler(e, triggers, testkit.SilentLog(), 0)
+			r := engine.NewReconciler(e, triggers, nil, testkit.SilentLog(), 0)
 			require.NoError(t, r.SyncSchedule(t.Context(), trigger.ID))
 			handle := e.Client().ScheduleClient().GetHandle(t.Context(), workflows.CronIDPrefix+trigger.ID)
 			testkit.Eventually(t, soon, func() error {

@@ -106,6 +106,7 @@ type Replay struct {
 	Data      []byte // JSON that replaces the event's data; nil = as it was
 	Version   int    // 0 = the active version
 	Again     bool   // also when it was replayed before
+	FetchLive bool   // of a dry run: ctx.fetch reaches the outside
 	Principal string // who asks
 }
 

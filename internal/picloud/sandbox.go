@@ -17,6 +17,7 @@ type Run struct {
 	Event       Event
 	Attempt     int
 	DryRun      bool
+	FetchLive   bool      // of a dry run: ctx.fetch reaches the outside
 	FetchAllow  []string  // the app's allow-list, see ParseFetchRules; empty = every public host
 	Time        time.Time // where the run's clock begins; zero = now
 	Seed        int64     // of Math.random: the same seed gives the same numbers

@@ -100,21 +100,7 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 		if letter.Resolution != picloud.Unresolved && !r.Again {
 			return alreadyResolved(letter)
 		}
-		f, e, err := replayOf(ctx, q, letter, r, executionID)
-		if err != nil {
-			return err
-		}
-		if err := insertEvent(ctx, q, appID, e); err != nil {
-			return err
-		}
-		lane := ""
-		if letter.Kind == picloud.KindQueue {
-			lane = letter.TriggerID
-		}
-		if err := insertFiring(ctx, q, f, lane, e.PartitionKey); err != nil {
-			return err
-		}
-		return resolve(ctx, q, letter.ID, picloud.Replayed, r.Principal, letter.Note, executionID)
+		return newScriptFinder(q).replay(ctx, letter, r, executionID)
 	})
 	if err != nil {
 		return "", err
@@ -123,28 +109,68 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 	return executionID, nil
 }
 
-// replayOf gives the firing and the event of a letter's replay: the letter's own event under a new id, in the same tree.
-func replayOf(ctx context.Context, q *sqlc.Queries, letter picloud.DeadLetter, r picloud.Replay, executionID string) (picloud.Firing, picloud.Event, error) {
-	script, err := q.DeadLetterScript(ctx, int32(r.Version), letter.AppID, letter.ScriptID, letter.Script) // a version that is too large is none
-	if isMissing(err) {
-		return picloud.Firing{}, picloud.Event{}, picloud.Errorf(picloud.Conflict, "script_missing", "the script %q is gone: upload it again, then replay", letter.Script)
+// scriptFinder replays letters, all on the same version (0 = the active one), and asks for each script of theirs once.
+type scriptFinder struct {
+	q     *sqlc.Queries
+	found map[scriptQuestion]sqlc.DeadLetterScriptRow
+}
+
+// scriptQuestion is what a letter knows of its script.
+type scriptQuestion struct{ appID, scriptID, script string }
+
+func newScriptFinder(q *sqlc.Queries) *scriptFinder {
+	return &scriptFinder{q: q, found: map[scriptQuestion]sqlc.DeadLetterScriptRow{}}
+}
+
+// find gives the script of a letter, which has the version unless that is 0. Conflict "script_missing", NotFound "version_not_found".
+func (f *scriptFinder) find(ctx context.Context, letter picloud.DeadLetter, version int) (sqlc.DeadLetterScriptRow, error) {
+	asked := scriptQuestion{letter.AppID, letter.ScriptID, letter.Script}
+	script, ok := f.found[asked]
+	if !ok {
+		var err error
+		script, err = f.q.DeadLetterScript(ctx, int32(version), asked.appID, asked.scriptID, asked.script) // a version that is too large is none
+		if isMissing(err) {
+			return script, picloud.Errorf(picloud.Conflict, "script_missing", "the script %q is gone: upload it again, then replay", letter.Script)
+		}
+		if err != nil {
+			return script, fmt.Errorf("find script of dead letter: %w", err)
+		}
+		f.found[asked] = script
 	}
+	if version != 0 && !script.HasVersion {
+		return script, picloud.NotFoundError("version", strconv.Itoa(version))
+	}
+	return script, nil
+}
+
+// replay enqueues the letter's own event under a new id, in the same tree, as the execution with that id, and resolves the letter. The letter's row must be locked. The errors of find
+// write nothing.
+func (f *scriptFinder) replay(ctx context.Context, letter picloud.DeadLetter, r picloud.Replay, executionID string) error {
+	script, err := f.find(ctx, letter, r.Version)
 	if err != nil {
-		return picloud.Firing{}, picloud.Event{}, fmt.Errorf("find script of dead letter: %w", err)
-	}
-	if r.Version != 0 && !script.HasVersion {
-		return picloud.Firing{}, picloud.Event{}, picloud.NotFoundError("version", strconv.Itoa(r.Version))
+		return err
 	}
 	e := letter.Event
 	e.ID, e.Time, e.ReplayOf = newID(), time.Now().UTC(), letter.ID
 	if r.Data != nil {
 		e.Data = r.Data
 	}
-	return picloud.Firing{
+	if err := insertEvent(ctx, f.q, letter.AppID, e); err != nil {
+		return err
+	}
+	lane := ""
+	if letter.Kind == picloud.KindQueue {
+		lane = letter.TriggerID
+	}
+	err = insertFiring(ctx, f.q, picloud.Firing{
 		ExecutionID: executionID, AppID: letter.AppID, ScriptID: script.ID, Version: r.Version, TriggerID: letter.TriggerID,
 		Kind: letter.Kind, EventID: e.ID, What: "replay of " + letter.ID, RootID: letter.RootID, ParentID: e.ParentID, Depth: letter.Depth,
 		ReplayOf: letter.ID, Principal: letter.Principal,
-	}, e, nil
+	}, lane, e.PartitionKey)
+	if err != nil {
+		return err
+	}
+	return resolve(ctx, f.q, letter.ID, picloud.Replayed, r.Principal, letter.Note, executionID)
 }
 
 // IgnoreDeadLetter implements picloud.DeadLetters.

@@ -50,6 +50,8 @@ var (
 	_ picloud.Ticks       = (*Store)(nil)
 	_ picloud.Executions  = (*Store)(nil)
 	_ picloud.DeadLetters = (*Store)(nil)
+	_ picloud.BulkReplays = (*Store)(nil)
+	_ picloud.BulkWork    = (*Store)(nil)
 	_ picloud.Endpoints   = (*Store)(nil)
 	_ picloud.Outbox      = (*Store)(nil)
 	_ picloud.Dispatching = (*Store)(nil)

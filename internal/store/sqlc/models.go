@@ -64,6 +64,22 @@ type AuditLog struct {
 	Outcome    string
 }
 
+type BulkReplay struct {
+	ID             string
+	AppID          string
+	Request        []byte
+	Principal      string
+	IdempotencyKey *string
+	Status         string
+	Total          int64
+	Replayed       int64
+	Skipped        int64
+	Report         []byte
+	After          *string
+	CreatedAt      time.Time
+	FinishedAt     *time.Time
+}
+
 type CronTriggerDetail struct {
 	TriggerID       string
 	Schedule        string
