@@ -38,6 +38,7 @@ type Options struct {
 	Queues      picloud.Queues
 	Secrets     picloud.Secrets
 	Executions  picloud.Executions
+	Chains      picloud.Chains
 	Abandoned   picloud.Abandoned
 	DeadLetters picloud.DeadLetters
 	Bulk        picloud.BulkReplays

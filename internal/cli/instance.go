@@ -288,7 +288,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	}
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
 	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
-		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
+		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Chains: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Principals: data, APIKeys: data, Credentials: data, Audit: data, AuditData: i.config.AuditData,
 		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,

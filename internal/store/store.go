@@ -49,6 +49,7 @@ var (
 	_ picloud.Slots       = (*Store)(nil)
 	_ picloud.Ticks       = (*Store)(nil)
 	_ picloud.Executions  = (*Store)(nil)
+	_ picloud.Chains      = (*Store)(nil)
 	_ picloud.DeadLetters = (*Store)(nil)
 	_ picloud.BulkReplays = (*Store)(nil)
 	_ picloud.BulkWork    = (*Store)(nil)
