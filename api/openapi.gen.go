@@ -544,6 +544,51 @@ type Execution struct {
 	Version *int `json:"version"`
 }
 
+// ExecutionChain defines model for ExecutionChain.
+type ExecutionChain struct {
+	// Cut Firings that were not kept, since the tree had used up its budget of executions (PICLOUD_ROOT_MAX_EXECUTIONS); the one that left the dead letter is not among them.
+	Cut int64 `json:"cut"`
+
+	// Items The executions that nothing in the answer has fired: those of the root event.
+	Items []ExecutionChainLink `json:"items"`
+
+	// RootID Id of the root event.
+	RootID string `json:"root_id"`
+
+	// Truncated Whether the tree is larger than the answer.
+	Truncated bool `json:"truncated"`
+}
+
+// ExecutionChainLink defines model for ExecutionChainLink.
+type ExecutionChainLink struct {
+	// Children The executions that its effects fired.
+	Children []ExecutionChainLink `json:"children"`
+
+	// DeadLetterID The dead letter that it left.
+	DeadLetterID *string `json:"dead_letter_id"`
+	Depth        int     `json:"depth"`
+
+	// Duration From its start to its end, or to now while it runs; null while it is queued.
+	Duration   *string    `json:"duration"`
+	FinishedAt *time.Time `json:"finished_at"`
+	ID         string     `json:"id"`
+	Kind       string     `json:"kind"`
+	ParentID   *string    `json:"parent_id"`
+	Principal  string     `json:"principal"`
+	QueuedAt   time.Time  `json:"queued_at"`
+
+	// ReplayOf Id of the dead letter that it replays.
+	ReplayOf  *string         `json:"replay_of"`
+	Script    string          `json:"script"`
+	StartedAt *time.Time      `json:"started_at"`
+	Status    ExecutionStatus `json:"status"`
+	Trigger   *string         `json:"trigger"`
+	Version   *int            `json:"version"`
+
+	// What What fired it, e.g. kv orders/42; null when its event is past its retention.
+	What *string `json:"what"`
+}
+
 // ExecutionList defines model for ExecutionList.
 type ExecutionList struct {
 	Items      []ExecutionSummary `json:"items"`
@@ -577,6 +622,39 @@ type ExecutionSummary struct {
 
 	// Version null while queued for whichever version is active then.
 	Version *int `json:"version"`
+}
+
+// ExecutionsCancel What is left out is any.
+type ExecutionsCancel struct {
+	// Kind Kind of the trigger.
+	Kind *string `json:"kind,omitempty"`
+
+	// Root Id of the root event.
+	Root *string `json:"root,omitempty"`
+
+	// Script Name of the script.
+	Script *string `json:"script,omitempty"`
+
+	// Since RFC 3339: executions that were fired then or later.
+	Since *string `json:"since,omitempty"`
+
+	// Status queued or running; left out: both.
+	Status *string `json:"status,omitempty"`
+
+	// Trigger Name or id of the trigger.
+	Trigger *string `json:"trigger,omitempty"`
+}
+
+// ExecutionsCanceled defines model for ExecutionsCanceled.
+type ExecutionsCanceled struct {
+	// More Whether there are others.
+	More bool `json:"more"`
+
+	// Queued Executions that were queued and are canceled.
+	Queued int `json:"queued"`
+
+	// Running Executions that run and were asked to end.
+	Running int `json:"running"`
 }
 
 // FailingLetter defines model for FailingLetter.
@@ -1425,6 +1503,12 @@ type GetExecutionParams struct {
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// GetExecutionChainParams defines parameters for GetExecutionChain.
+type GetExecutionChainParams struct {
+	// Limit Executions in the answer: 1 to 1000.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListKVParams defines parameters for ListKV.
 type ListKVParams struct {
 	// Prefix Only keys that start with it.
@@ -1563,6 +1647,9 @@ type IgnoreDeadLetterJSONRequestBody = Ignore
 // ReplayDeadLetterJSONRequestBody defines body for ReplayDeadLetter for application/json ContentType.
 type ReplayDeadLetterJSONRequestBody = Replay
 
+// CancelExecutionsJSONRequestBody defines body for CancelExecutions for application/json ContentType.
+type CancelExecutionsJSONRequestBody = ExecutionsCancel
+
 // PutKVJSONRequestBody defines body for PutKV for application/json ContentType.
 type PutKVJSONRequestBody = JSONValue
 
@@ -1667,12 +1754,18 @@ type ServerInterface interface {
 	// ListExecutions List the executions of an app
 	// (GET /v1/apps/{app}/executions)
 	ListExecutions(c *gin.Context, app AppSlug, params ListExecutionsParams)
+	// CancelExecutions Cancel many executions
+	// (POST /v1/apps/{app}/executions/cancel)
+	CancelExecutions(c *gin.Context, app AppSlug)
 	// GetExecution Get an execution
 	// (GET /v1/apps/{app}/executions/{execution})
 	GetExecution(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionParams)
 	// CancelExecution Cancel an execution
 	// (POST /v1/apps/{app}/executions/{execution}/cancel)
 	CancelExecution(c *gin.Context, app AppSlug, execution ExecutionID)
+	// GetExecutionChain The tree that an execution belongs to
+	// (GET /v1/apps/{app}/executions/{execution}/chain)
+	GetExecutionChain(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionChainParams)
 	// ListKV List a collection
 	// (GET /v1/apps/{app}/kv/{collection})
 	ListKV(c *gin.Context, app AppSlug, collection Collection, params ListKVParams)
@@ -2641,6 +2734,31 @@ func (siw *ServerInterfaceWrapper) ListExecutions(c *gin.Context) {
 	siw.Handler.ListExecutions(c, app, params)
 }
 
+// CancelExecutions operation middleware
+func (siw *ServerInterfaceWrapper) CancelExecutions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelExecutions(c, app)
+}
+
 // GetExecution operation middleware
 func (siw *ServerInterfaceWrapper) GetExecution(c *gin.Context) {
 
@@ -2718,6 +2836,51 @@ func (siw *ServerInterfaceWrapper) CancelExecution(c *gin.Context) {
 	}
 
 	siw.Handler.CancelExecution(c, app, execution)
+}
+
+// GetExecutionChain operation middleware
+func (siw *ServerInterfaceWrapper) GetExecutionChain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "execution" -------------
+	var execution ExecutionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "execution", c.Param("execution"), &execution, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter execution: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetExecutionChainParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetExecutionChain(c, app, execution, params)
 }
 
 // ListKV operation middleware
@@ -4196,6 +4359,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/executions", wrapper.ListExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution", wrapper.GetExecution)
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/:execution/cancel", wrapper.CancelExecution)
+	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution/chain", wrapper.GetExecutionChain)
+	router.POST(options.BaseURL+"/v1/apps/:app/executions/cancel", wrapper.CancelExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/abandoned-executions", wrapper.ListAbandonedExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters", wrapper.ListDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/count", wrapper.CountDeadLetters)
@@ -6520,6 +6685,141 @@ func (response ListExecutions503ApplicationProblemPlusJSONResponse) VisitListExe
 	return err
 }
 
+type CancelExecutionsRequestObject struct {
+	App  AppSlug `json:"app"`
+	Body *CancelExecutionsJSONRequestBody
+}
+
+type CancelExecutionsResponseObject interface {
+	VisitCancelExecutionsResponse(w http.ResponseWriter) error
+}
+
+type CancelExecutions200JSONResponse ExecutionsCanceled
+
+func (response CancelExecutions200JSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions400ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions401ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions404ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions413ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions422ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions500ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions503ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetExecutionRequestObject struct {
 	App       AppSlug     `json:"app"`
 	Execution ExecutionID `json:"execution"`
@@ -6748,6 +7048,110 @@ type CancelExecution503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CancelExecution503ApplicationProblemPlusJSONResponse) VisitCancelExecutionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChainRequestObject struct {
+	App       AppSlug     `json:"app"`
+	Execution ExecutionID `json:"execution"`
+	Params    GetExecutionChainParams
+}
+
+type GetExecutionChainResponseObject interface {
+	VisitGetExecutionChainResponse(w http.ResponseWriter) error
+}
+
+type GetExecutionChain200JSONResponse ExecutionChain
+
+func (response GetExecutionChain200JSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain401ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain404ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain422ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain500ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain503ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -10864,12 +11268,18 @@ type StrictServerInterface interface {
 	// ListExecutions List the executions of an app
 	// (GET /v1/apps/{app}/executions)
 	ListExecutions(ctx context.Context, request ListExecutionsRequestObject) (ListExecutionsResponseObject, error)
+	// CancelExecutions Cancel many executions
+	// (POST /v1/apps/{app}/executions/cancel)
+	CancelExecutions(ctx context.Context, request CancelExecutionsRequestObject) (CancelExecutionsResponseObject, error)
 	// GetExecution Get an execution
 	// (GET /v1/apps/{app}/executions/{execution})
 	GetExecution(ctx context.Context, request GetExecutionRequestObject) (GetExecutionResponseObject, error)
 	// CancelExecution Cancel an execution
 	// (POST /v1/apps/{app}/executions/{execution}/cancel)
 	CancelExecution(ctx context.Context, request CancelExecutionRequestObject) (CancelExecutionResponseObject, error)
+	// GetExecutionChain The tree that an execution belongs to
+	// (GET /v1/apps/{app}/executions/{execution}/chain)
+	GetExecutionChain(ctx context.Context, request GetExecutionChainRequestObject) (GetExecutionChainResponseObject, error)
 	// ListKV List a collection
 	// (GET /v1/apps/{app}/kv/{collection})
 	ListKV(ctx context.Context, request ListKVRequestObject) (ListKVResponseObject, error)
@@ -11458,6 +11868,33 @@ func (h *strictHandler) ListExecutions(c *gin.Context, app AppSlug, params ListE
 	}
 }
 
+// CancelExecutions reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CancelExecutions(c *gin.Context, app AppSlug) {
+	var request CancelExecutionsRequestObject
+	request.App = app
+	var body CancelExecutionsJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.CancelExecutions(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCancelExecutionsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
 // GetExecution reads the request, calls the operation and writes its answer.
 func (h *strictHandler) GetExecution(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionParams) {
 	var request GetExecutionRequestObject
@@ -11493,6 +11930,26 @@ func (h *strictHandler) CancelExecution(c *gin.Context, app AppSlug, execution E
 		return
 	}
 	if err := response.VisitCancelExecutionResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetExecutionChain reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetExecutionChain(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionChainParams) {
+	var request GetExecutionChainRequestObject
+	request.App = app
+	request.Execution = execution
+	request.Params = params
+	response, err := h.operations.GetExecutionChain(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetExecutionChainResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }
