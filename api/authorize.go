@@ -102,6 +102,9 @@ func (s *server) guard(c *gin.Context) {
 	}
 	s.draftAudit(c, r)
 	caller, err := s.authenticate(c)
+	if !s.admit(c, caller, err) {
+		return
+	}
 	if err == nil {
 		c.Request = c.Request.WithContext(auth.WithCaller(c.Request.Context(), caller))
 	}

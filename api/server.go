@@ -62,6 +62,7 @@ type Options struct {
 	MaxDepth  int                 // of a chain of triggers; 0 = 16
 
 	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
+	RateLimits     RateLimits     // zero = no bounds
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	AuditData      bool           // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
 
@@ -78,6 +79,7 @@ type server struct {
 	auth      *auth.Authenticator
 	rules     map[string]rule // by method and route
 	strangers *rate.Limiter
+	limiters  limiters
 }
 
 // New makes the handler of everything that PiCloud serves over HTTP.
@@ -97,7 +99,7 @@ func New(options Options) http.Handler {
 	if err != nil {
 		panic(err) // openapi.yaml is part of the program
 	}
-	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers()}
+	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers(), limiters: newLimiters(options.RateLimits)}
 	return s.routes()
 }
 

@@ -33,6 +33,9 @@ type Config struct {
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
 	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
 
+	RateLimitKey     float64 `env:"PICLOUD_RATE_LIMIT_KEY" envDefault:"1000"`    // requests a second with one key; 0 = no bound
+	RateLimitAddress float64 `env:"PICLOUD_RATE_LIMIT_ADDRESS" envDefault:"100"` // requests a second without a right key from one address; 0 = no bound
+
 	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
 	Root      Root      `envPrefix:"PICLOUD_ROOT_"`
