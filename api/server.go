@@ -69,6 +69,8 @@ type Options struct {
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
 
+	Metrics http.Handler // serves /metrics; nil = 404
+
 	// Ready says whether database and engine answer; nil = always. Its error goes to the log only.
 	Ready func(ctx context.Context) error
 }

@@ -18,6 +18,7 @@ type Config struct {
 	DataDir         string `env:"PICLOUD_DATA_DIR" envDefault:"./data"`              // private database, admin key
 	HTTPAddr        string `env:"PICLOUD_HTTP_ADDR" envDefault:"127.0.0.1:8080"`     // API, ingress, Temporal UI
 	TemporalAddr    string `env:"PICLOUD_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"` // gRPC of the in-process Temporal
+	MetricsAddr     string `env:"PICLOUD_METRICS_ADDR"`                              // /metrics without a key, on a listener of its own; "" = none
 	PublicURL       string `env:"PICLOUD_PUBLIC_URL"`                                // how users reach HTTPAddr; "" = http://<HTTPAddr>
 	AdminKey        string `env:"PICLOUD_ADMIN_KEY,unset"`                           // the first key; "" = made on the first start
 	InstanceKey     string `env:"PICLOUD_INSTANCE_KEY,unset"`                        // seals the secrets; "" = InstanceKeyFile
