@@ -336,7 +336,7 @@ func FuzzDecodeJSON(f *testing.F) {
 	})
 }
 
-func TestMetricsWantAKey(t *testing.T) {
+func TestMetricsWantTheAdministratorsKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *Options) {
 		o.Metrics = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("picloud_up 1")) })
