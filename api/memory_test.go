@@ -422,6 +422,8 @@ func (m *memory) GroupDeadLetters(_ context.Context, _ string, f picloud.DeadLet
 
 func (m *memory) CountUnresolved(context.Context, string) (int64, error) { return 1, nil }
 
+func (m *memory) CountDropped(context.Context, string) (int64, error) { return 7, nil }
+
 func (m *memory) ReplayDeadLetter(_ context.Context, _, id string, r picloud.Replay) (string, error) {
 	d := m.letters[id]
 	if d.Resolution != picloud.Unresolved && !r.Again {

@@ -64,7 +64,8 @@ type Retry struct {
 // Retention is how many days things are kept.
 type Retention struct {
 	ExecutionDays           int `env:"EXECUTION_RETENTION_DAYS" envDefault:"14"`
-	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"`
+	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"` // resolved ones
+	UnresolvedLetterDays    int `env:"UNRESOLVED_DEAD_LETTER_RETENTION_DAYS" envDefault:"180"`
 	AbandonedExecutionsDays int `env:"ABANDONED_EXECUTIONS_RETENTION_DAYS" envDefault:"7"`
 }
 
@@ -126,6 +127,7 @@ func (c Config) check() error {
 	}
 	atLeast("PICLOUD_EXECUTION_RETENTION_DAYS", c.Retention.ExecutionDays, 1)
 	atLeast("PICLOUD_DEAD_LETTER_RETENTION_DAYS", c.Retention.DeadLetterDays, 1)
+	atLeast("PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS", c.Retention.UnresolvedLetterDays, 1)
 	atLeast("PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS", c.Retention.AbandonedExecutionsDays, 1)
 	atLeast("PICLOUD_SANDBOX_PROCESSES", c.Sandbox.Processes, 0)
 	atLeast("PICLOUD_SANDBOX_MAX_MEMORY_MB", c.Sandbox.MaxMemoryMB, 8)

@@ -119,11 +119,25 @@ type DeadLetter struct {
 	ReplayOf          *string
 }
 
+type DeadLetterTape struct {
+	DeadLetterID string
+	Attempt      int32
+	Clock        *time.Time
+	Seed         *int64
+	Tape         []byte
+}
+
 type DeadLetterTriggerDetail struct {
 	TriggerID string
 	Script    string
 	Trigger   string
 	Reasons   []string
+}
+
+type DeadLettersDropped struct {
+	AppID   string
+	Letters int64
+	LastAt  time.Time
 }
 
 type Event struct {
@@ -197,6 +211,7 @@ type ExecutionAttempt struct {
 	RetryAfterMs int64
 	Clock        *time.Time
 	Seed         *int64
+	Tape         []byte
 }
 
 type ExecutionAttemptsDefault struct {
