@@ -398,6 +398,8 @@ type DeadLetter struct {
 
 // DeadLetterCount defines model for DeadLetterCount.
 type DeadLetterCount struct {
+	// Dropped Letters that were deleted unresolved, past PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS, ever.
+	Dropped    int64 `json:"dropped"`
 	Unresolved int64 `json:"unresolved"`
 }
 
