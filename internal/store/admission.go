@@ -24,6 +24,23 @@ type admission struct {
 	overtaken string            // the execution whose event has taken its place
 }
 
+// admitHeld admits those of the claimed firings whose triggers have flow control, and gives the others. What is refused is not worth a lane: it goes to its end at once.
+func (s *Store) admitHeld(ctx context.Context, firings []picloud.Firing, rows []sqlc.OutboxClaimDueRow) (free []picloud.Firing, admitted bool, err error) {
+	if !slices.ContainsFunc(rows, func(r sqlc.OutboxClaimDueRow) bool { return r.Flow != nil }) {
+		return firings, false, nil
+	}
+	var held []sqlc.OutboxClaimDueRow
+	for _, f := range firings {
+		i := slices.IndexFunc(rows, func(r sqlc.OutboxClaimDueRow) bool { return r.ExecutionID == f.ExecutionID })
+		if rows[i].Flow == nil || f.Refusal != nil {
+			free = append(free, f)
+		} else {
+			held = append(held, rows[i])
+		}
+	}
+	return free, len(held) > 0, s.admit(ctx, held)
+}
+
 // admit moves firings into the lanes of their triggers. What is not moved comes due again when its lease ends.
 func (s *Store) admit(ctx context.Context, rows []sqlc.OutboxClaimDueRow) error {
 	list := make([]*admission, len(rows))

@@ -22,7 +22,7 @@ WITH chosen AS (
       AND ($6::text = '' OR t.name = $6 OR t.id::text = $6)
     ORDER BY o.execution_id LIMIT $7 FOR UPDATE OF o SKIP LOCKED
 ), taken AS (
-    DELETE FROM outbox o USING chosen c WHERE o.execution_id = c.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut
+    DELETE FROM outbox o USING chosen c WHERE o.execution_id = c.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
 ), freed AS (
     DELETE FROM lane_slots s USING taken t WHERE s.execution_id = t.execution_id
 ), ended AS (
@@ -69,7 +69,7 @@ WITH due AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut, due.due_at AS was_due
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
@@ -485,9 +485,9 @@ func (q *Queries) OutboxSift(ctx context.Context, passed []string, failed []stri
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.filter, t.parked, t.cut, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.unbatched, t.tried, t.filter, t.parked, t.cut, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -516,6 +516,8 @@ type OutboxTakeRow struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
+	Unbatched      bool
+	Tried          int32
 	Filter         *string
 	Parked         bool
 	Cut            bool
@@ -553,6 +555,8 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.ThrottleKey,
 		&i.DebounceKey,
 		&i.Turn,
+		&i.Unbatched,
+		&i.Tried,
 		&i.Filter,
 		&i.Parked,
 		&i.Cut,
