@@ -690,6 +690,57 @@ type Fire struct {
 	Data JSONValue `json:"data,omitempty"`
 }
 
+// FlowConcurrency Bounds the executions that have begun and not ended, in the whole cluster; further ones wait.
+type FlowConcurrency struct {
+	// Key CEL; required for a queue, which has max_concurrency for the whole.
+	Key *string `json:"key,omitempty"`
+
+	// Limit 1 to 10000.
+	Limit int `json:"limit"`
+}
+
+// FlowControl How the firings of a trigger are let go. They apply in this order: debounce, delay; then, of the firings that are due, by priority: concurrency and throttle. Each `key` is a CEL expression over `event` that gives a string, number, bool or null; firings with equal values are bounded together, left out: all of the trigger's. An event for which a key has no value counts with "". 422 `flow` for a cron trigger and for an http trigger with mode sync: there it means nothing.
+type FlowControl struct {
+	// Concurrency Bounds the executions that have begun and not ended, in the whole cluster; further ones wait.
+	Concurrency *FlowConcurrency `json:"concurrency,omitempty"`
+
+	// Debounce A firing goes when no other has come for `period`; of those that follow each other faster the last one runs, and the others end as canceled executions with an error of type Debounced. Not for dead_letter.
+	Debounce *FlowDebounce `json:"debounce,omitempty"`
+
+	// Delay Between the event and the earliest start; 0s to 168h, and at most half of the retention of executions.
+	Delay *string `json:"delay,omitempty"`
+
+	// Priority Among the firings of the app that are due: higher first; -100 to 100. It is added to that of a message in a queue.
+	Priority *int `json:"priority,omitempty"`
+
+	// Throttle Bounds the executions that begin in any period of the length `per`; further ones wait.
+	Throttle *FlowThrottle `json:"throttle,omitempty"`
+}
+
+// FlowControlPatch A merge patch of a FlowControl; null: the firings go at once.
+type FlowControlPatch = json.RawMessage
+
+// FlowDebounce A firing goes when no other has come for `period`; of those that follow each other faster the last one runs, and the others end as canceled executions with an error of type Debounced. Not for dead_letter.
+type FlowDebounce struct {
+	// Key CEL.
+	Key *string `json:"key,omitempty"`
+
+	// Period 10ms to 168h.
+	Period string `json:"period"`
+}
+
+// FlowThrottle Bounds the executions that begin in any period of the length `per`; further ones wait.
+type FlowThrottle struct {
+	// Key CEL.
+	Key *string `json:"key,omitempty"`
+
+	// Limit 1 to 10000.
+	Limit int `json:"limit"`
+
+	// Per 10ms to 24h.
+	Per string `json:"per"`
+}
+
 // HTTPTriggerConfig How /run/{app}/{script} serves the requests that match; the first trigger that matches counts.
 type HTTPTriggerConfig struct {
 	// Auth key (default), the only one so far.
@@ -992,6 +1043,12 @@ type QueueMessage struct {
 
 // QueueTriggerConfig defines model for QueueTriggerConfig.
 type QueueTriggerConfig struct {
+	// BatchSize An execution gets up to this many messages at once, 1 to 500, as one event picloud.queue.message.batch; left out: one message, and no array.
+	BatchSize *int `json:"batch_size,omitempty"`
+
+	// BatchWindow How long a message waits for others to fill its batch; 0s (default: it takes what is there) to 1h.
+	BatchWindow *string `json:"batch_window,omitempty"`
+
 	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
 	MaxConcurrency *int `json:"max_concurrency,omitempty"`
 
@@ -1207,8 +1264,11 @@ type Trigger struct {
 
 	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
 	Filter *string `json:"filter"`
-	ID     string  `json:"id"`
-	Kind   string  `json:"kind"`
+
+	// Flow null: its firings go at once.
+	Flow *FlowControl `json:"flow"`
+	ID   string       `json:"id"`
+	Kind string       `json:"kind"`
 
 	// MaxDepth An execution of the trigger that is deeper is cut before it runs, and leaves a dead letter `depth_exceeded`. null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
 	MaxDepth *int   `json:"max_depth"`
@@ -1241,6 +1301,9 @@ type TriggerCreate struct {
 	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
 	Filter *string `json:"filter,omitempty"`
 
+	// Flow Left out or null: its firings go at once.
+	Flow *FlowControl `json:"flow,omitempty"`
+
 	// Kind http, kv, cron, pubsub, queue or dead_letter.
 	Kind string `json:"kind"`
 
@@ -1270,6 +1333,9 @@ type TriggerPatch struct {
 
 	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
 	Filter FilterPatch `json:"filter,omitempty"`
+
+	// Flow A merge patch of a FlowControl; null: the firings go at once.
+	Flow FlowControlPatch `json:"flow,omitempty"`
 
 	// MaxDepth A number; null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
 	MaxDepth json.RawMessage `json:"max_depth,omitempty"`

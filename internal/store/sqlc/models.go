@@ -64,6 +64,12 @@ type AuditLog struct {
 	Outcome    string
 }
 
+type BatchMessage struct {
+	ExecutionID string
+	AppID       string
+	BatchID     string
+}
+
 type BulkReplay struct {
 	ID             string
 	AppID          string
@@ -341,6 +347,8 @@ type Outbox struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
+	Unbatched      bool
+	Tried          int32
 	Filter         *string
 	Parked         bool
 	Cut            bool
@@ -367,6 +375,8 @@ type QueueTriggerDetail struct {
 	TriggerID      string
 	Queue          string
 	MaxConcurrency *int32
+	BatchSize      *int32
+	BatchWindowMs  int64
 }
 
 type RootBudget struct {
