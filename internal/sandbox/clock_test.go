@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestARunIsRepeated(t *testing.T) {
 func TestTheClockGoesOnWithReplies(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	b.kv.gate = func() {
+	b.kv.gate = func(context.Context) {
 		<-time.After(2 * time.Millisecond) // the outside takes its time
 	}
 	require.Equal(t, `[true,true]`, b.value(`const t0 = Date.now(), p0 = performance.now(); await ctx.kv.get("c", "k"); return [Date.now() - t0 >= 1, performance.now() - p0 >= 2]`))

@@ -4,3 +4,6 @@ package sandbox
 func (p *Pool) Retire(maxRuns, checkMemoryEvery, keepPrivateMB int) {
 	p.retired = retirement{maxRuns: maxRuns, checkMemoryEvery: checkMemoryEvery, keepPrivateMB: keepPrivateMB}
 }
+
+// PrivateBytes is privateBytes.
+var PrivateBytes = privateBytes

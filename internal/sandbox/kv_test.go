@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func TestReadsAreRepeatable(t *testing.T) {
 	b := newBench(t, 1)
 	b.kv.put("c", "a", `1`, 1)
 	var reads int
-	b.kv.gate = func() {
+	b.kv.gate = func(context.Context) {
 		reads++
 		if reads > 1 {
 			b.kv.put("c", "a", `2`, 2)
@@ -63,7 +64,7 @@ func TestHostCallsOverlap(t *testing.T) {
 		all.Wait()
 		close(met)
 	}()
-	b.kv.gate = func() {
+	b.kv.gate = func(context.Context) {
 		all.Done()
 		select {
 		case <-met:

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/sandbox"
 	"github.com/picloud/picloud/internal/testkit"
 )
 
@@ -116,10 +117,26 @@ func TestGarbageIsNotMemory(t *testing.T) {
 		t.Skip("the race detector's own memory counts against the limit")
 	}
 	b := newBench(t, 1)
-	run := attempt(b.compile(`export default () => { let n = 0; for (let i = 0; i < 100; i++) n += "x".repeat(10 << 20).length; return n }`))
+	run := attempt(b.compile(`export default () => { let n = 0; for (let i = 0; i < 40; i++) n += "x".repeat(10 << 20).length; return n }`))
 	run.Limits = picloud.Limits{MemoryMB: 64, Wall: time.Minute, CPU: time.Minute}
 	out := b.runAs(run)
 	require.Nil(t, out.Failure, "%v", out.Failure)
+}
+
+func TestAnIdleChildGivesItsMemoryBack(t *testing.T) {
+	// Not parallel: it looks at every child of this process.
+	b := newBench(t, 1)
+	out := b.run(`export default () => { const kept = []; for (let i = 0; i < 60; i++) kept.push("x".repeat(1 << 20)); return kept.length }`)
+	require.Nil(t, out.Failure, "%v", out.Failure)
+	most := func() (n int64) {
+		for _, pid := range children(t) {
+			n = max(n, sandbox.PrivateBytes(pid))
+		}
+		return n
+	}
+	require.Greater(t, most(), int64(60<<20))
+	testkit.Until(t, time.Minute, "the memory is given back", func() bool { return most() < 40<<20 })
+	require.Equal(t, "1", b.value("return 1"))
 }
 
 func TestLogFloodIsCut(t *testing.T) {
@@ -186,9 +203,9 @@ func TestChildKilledFromOutsideIsReplaced(t *testing.T) {
 	program := b.compile(`export default async (e: any, ctx: any) => ctx.kv.get("gate", "x")`)
 	good := b.compile("export default (e: any) => e.subject")
 	entered := make(chan struct{})
-	b.kv.gate = func() {
+	b.kv.gate = func(ctx context.Context) {
 		close(entered)
-		<-b.Context().Done()
+		<-ctx.Done()
 	}
 	result := make(chan picloud.Outcome)
 	go func() {
@@ -221,7 +238,7 @@ func TestCancelEndsTheRun(t *testing.T) {
 	program := b.compile(`export default async (e: any, ctx: any) => { await ctx.kv.get("a", "b"); for (;;) {} }`)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the caller is gone")
-	b.kv.gate = func() { cancel(why) }
+	b.kv.gate = func(context.Context) { cancel(why) }
 	start := time.Now()
 	_, err := b.pool.Run(ctx, attempt(program))
 	require.ErrorIs(t, err, why)

@@ -37,7 +37,7 @@ type memoryKV struct {
 	mu      sync.Mutex
 	entries map[string]picloud.KVEntry // by collection/key
 	err     error
-	gate    func() // called in every read, outside the lock
+	gate    func(context.Context) // called in every read, outside the lock
 }
 
 func (m *memoryKV) put(collection, key, value string, version int64) {
@@ -49,9 +49,9 @@ func (m *memoryKV) put(collection, key, value string, version int64) {
 	m.entries[collection+"/"+key] = picloud.KVEntry{Collection: collection, Key: key, Value: json.RawMessage(value), Version: version}
 }
 
-func (m *memoryKV) KVGet(_ context.Context, _, collection, key string) (picloud.KVEntry, error) {
+func (m *memoryKV) KVGet(ctx context.Context, _, collection, key string) (picloud.KVEntry, error) {
 	if m.gate != nil {
-		m.gate()
+		m.gate(ctx)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

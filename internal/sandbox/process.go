@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,10 +39,12 @@ var childEnv = []string{"GOGC=off", "GOTRACEBACK=none"}
 type process struct {
 	cmd      *exec.Cmd
 	conn     net.Conn
-	input    *bufio.Reader // of conn
-	frames   *frame.Reader // of input
+	raw      syscall.RawConn // of conn
+	input    *bufio.Reader   // of conn
+	frames   *frame.Reader   // of input
 	stderr   *headBuffer
-	dead     chan struct{} // closed when the process is gone and its last words are read
+	dead     chan struct{}                      // closed when the process is gone and its last words are read
+	serving  atomic.Pointer[context.CancelFunc] // ends the calls of the run that it serves, when it is gone; nil between runs
 	warnings []string
 
 	app  string // the app that it serves; "" = none yet
@@ -95,8 +99,16 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 		_ = theirs.Close()
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		_ = theirs.Close()
+		_ = conn.Close()
+		return nil, fmt.Errorf("open socket: %w", err)
+	}
 	input := bufio.NewReaderSize(conn, readBuffer)
-	p := &process{conn: conn, input: input, frames: frame.NewReader(input, maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{}}
+	p := &process{
+		conn: conn, raw: raw, input: input, frames: frame.NewReader(input, maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{},
+	}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdin, p.cmd.Stderr, p.cmd.SysProcAttr = childEnv, folder, theirs, p.stderr, attributes()
 	err = s.start(p.cmd)
@@ -108,6 +120,9 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 	go func() {
 		_ = p.cmd.Wait()
 		close(p.dead)
+		if cancel := p.serving.Load(); cancel != nil {
+			(*cancel)()
+		}
 	}()
 	if err := p.greet(setup); err != nil {
 		p.kill()
@@ -159,7 +174,7 @@ func (p *process) quiet() bool {
 	case <-p.dead:
 		return false
 	default:
-		return p.input.Buffered() == 0 && nothingToRead(p.conn)
+		return p.input.Buffered() == 0 && nothingToRead(p.raw)
 	}
 }
 
@@ -181,14 +196,11 @@ func asUndelivered(err error) error {
 }
 
 // nothingToRead reports whether a socket is open and empty.
-func nothingToRead(conn net.Conn) bool {
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return false
-	}
+func nothingToRead(raw syscall.RawConn) bool {
 	empty := false
-	err = raw.Control(func(fd uintptr) {
-		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	err := raw.Control(func(fd uintptr) {
+		var one [1]byte
+		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		empty = errors.Is(err, unix.EAGAIN)
 	})
 	return err == nil && empty

@@ -4,40 +4,64 @@ import (
 	"errors"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
 // maxReplies bounds the replies that a child has not read, in frames: it gets one for each call, and asks once for its program.
 const maxReplies = 1 << 20
 
-// replies is the way back to the child. Putting never blocks: a child that writes and does not read would else stop the server from reading, and both
+// replies is the way back to the child. Nothing here blocks: a child that writes and does not read would else stop the server from reading, and both
 // would wait for each other.
 type replies struct {
 	child *process
 
 	mu      sync.Mutex
-	queue   [][]byte
-	writing bool
+	queue   []byte // whole frames
+	frames  int    // in the queue
+	writing bool   // a goroutine writes, since the child's socket was full
 	closed  bool
 }
 
-// put queues a frame; what comes after close is dropped.
+// put queues a frame; flush sends it. What comes after close is dropped.
 func (r *replies) put(f frame.Frame) error {
-	wire := frame.Append(nil, f)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil
 	}
-	if len(r.queue) >= maxReplies {
+	if r.frames >= maxReplies {
 		return errors.New("too many replies are waiting")
 	}
-	r.queue = append(r.queue, wire)
-	if !r.writing {
-		r.writing = true
-		go r.write()
-	}
+	r.queue = frame.Append(r.queue, f)
+	r.frames++
 	return nil
+}
+
+// flush sends what is queued: at once as much as the child's socket takes, and the rest from a goroutine.
+func (r *replies) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.writing || r.closed || len(r.queue) == 0 {
+		return
+	}
+	n, err := 0, error(nil)
+	if failed := r.child.raw.Write(func(fd uintptr) bool {
+		n, err = unix.Write(int(fd), r.queue)
+		return true
+	}); failed != nil {
+		err = failed
+	}
+	switch {
+	case n == len(r.queue):
+		r.queue, r.frames = r.queue[:0], 0
+	case n > 0, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		r.queue, r.writing = r.queue[max(n, 0):], true
+		go r.write()
+	default: // the socket has failed: the reader sees its end
+		r.queue, r.frames = nil, 0
+	}
 }
 
 // write writes until nothing is queued. A socket that fails needs no word: the reader sees its end.
@@ -50,12 +74,10 @@ func (r *replies) write() {
 			return
 		}
 		queue := r.queue
-		r.queue = nil
+		r.queue, r.frames = nil, 0
 		r.mu.Unlock()
-		for _, wire := range queue {
-			if _, err := r.child.conn.Write(wire); err != nil {
-				return
-			}
+		if _, err := r.child.conn.Write(queue); err != nil {
+			return
 		}
 	}
 }

@@ -37,6 +37,8 @@ type session struct {
 	outer   context.Context //nolint:containedctx // of the caller: its end ends the run
 	started time.Time
 	calls   int
+	waits   int   // how often the child said that it waits for a call
+	held    *wait // the call that was read last, where it has to wait
 	open    chan struct{}
 	logs    logs
 	replies replies
@@ -71,12 +73,15 @@ func (s *session) stop(why error) {
 	}
 	s.mu.Unlock()
 	s.child.kill()
+	s.cancel()
 }
 
 // run serves the run to its end. fit says that the child can serve on.
 func (s *session) run(head frame.Run, data []byte) (out picloud.Outcome, fit bool, err error) {
 	defer s.fetch.Close()
 	defer s.cancel()
+	s.child.serving.Store(&s.cancel)
+	defer s.child.serving.Store(nil)
 	s.started = time.Now()
 	stopCancel := context.AfterFunc(s.outer, func() { s.stop(context.Cause(s.outer)) })
 	late := time.AfterFunc(s.limits.Wall+wallGrace, func() { s.stop(errLate) })
@@ -165,6 +170,10 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 	}
 	s.child.frames.MaxHead, s.child.frames.MaxBody = maxRunHead, max(s.limits.PayloadBytes, s.limits.LogBytes, len(frame.LogTruncated))
 	for first := true; ; first = false {
+		if s.child.input.Buffered() == 0 {
+			s.detach()
+			s.replies.flush()
+		}
 		f, err := s.child.frames.Next()
 		switch {
 		case first && undelivered(err):
@@ -174,7 +183,12 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 		case err != nil:
 			return frame.Done{}, nil, err
 		}
+		if f.Kind != frame.KindWait {
+			s.detach()
+		}
 		switch f.Kind {
+		case frame.KindWait:
+			err = s.wait()
 		case frame.KindCall:
 			err = s.call(f)
 		case frame.KindLog:
@@ -217,27 +231,64 @@ func (s *session) call(f frame.Frame) error {
 	if later == nil {
 		return s.reply(f.ID, answer)
 	}
-	go func() {
-		select {
-		case s.open <- struct{}{}:
-		case <-s.ctx.Done():
-			return
-		}
-		defer func() { <-s.open }()
-		answer, err := later(s.ctx)
-		if err == nil {
-			err = s.reply(f.ID, answer)
-		} else if s.ctx.Err() != nil {
-			return // the run is over, and this call with it
-		}
-		if err != nil {
-			s.stop(err)
-		}
-	}()
+	s.held = &wait{id: f.ID, later: later}
+	if head.Op == frame.OpFetch { // takes long: the child may end meanwhile
+		s.detach()
+	}
 	return nil
 }
 
-// reply answers a call. The run's clock goes on to the time of the reply.
+// wait is a call that has to wait for the outside.
+type wait struct {
+	id    uint32
+	later host.Later
+}
+
+// wait finishes the call that was read last in the reader's own turn: the child has said that it sends nothing before the reply, and a goroutine of its own
+// would only cost. Where the child lies, it waits itself; where it dies, the call is cancelled.
+func (s *session) wait() error {
+	if s.waits++; s.waits > s.calls {
+		return nonsense("it waits for more than it has called")
+	}
+	if w := s.held; w != nil {
+		s.held = nil
+		s.finish(w)
+	}
+	return nil
+}
+
+// detach finishes the call that was read last, if it is still to be, beside the others.
+func (s *session) detach() {
+	w := s.held
+	if w == nil {
+		return
+	}
+	s.held = nil
+	go func() {
+		select {
+		case s.open <- struct{}{}:
+			s.finish(w)
+			s.replies.flush()
+			<-s.open
+		case <-s.ctx.Done():
+		}
+	}()
+}
+
+// finish finishes a call.
+func (s *session) finish(w *wait) {
+	answer, err := w.later(s.ctx)
+	if err == nil {
+		err = s.reply(w.id, answer)
+	} else if s.ctx.Err() != nil {
+		return // the run is over, and this call with it
+	}
+	if err != nil {
+		s.stop(err)
+	}
+}
+
+// reply queues the answer of a call. The run's clock goes on to the time of the reply.
 func (s *session) reply(id uint32, a host.Answer) error {
 	a.Head.Elapsed = time.Since(s.started).Microseconds()
 	return s.replies.put(frame.New(frame.KindReply, id, a.Head, a.Body))

@@ -51,6 +51,7 @@ func (r *run) async(prepare func() (frame.Call, []byte, answer, error)) goja.Val
 		return r.ToValue(promise)
 	}
 	r.server.lastCall++
+	r.said = false
 	id := r.server.lastCall
 	c := &call{answer: answer, resolve: resolve, reject: reject}
 	if head.Op == frame.OpFetch || head.Op == frame.OpSecretGet { // they fail by their answers

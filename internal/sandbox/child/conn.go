@@ -2,13 +2,9 @@ package child
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
@@ -16,10 +12,16 @@ import (
 // flushAt is how much output is gathered before it is written in any case.
 const flushAt = 32 << 10
 
-// conn is the child's end of the socket. Reading is the main loop's alone, by plain system calls: it costs no goroutine and no poller. Writing is shared
-// with the watchdog.
+// wire is what frames travel on: the socket.
+type wire interface {
+	io.ReadWriter
+	// wait reports whether something can be read within d.
+	wait(d time.Duration) (bool, error)
+}
+
+// conn is the child's way to the server. Reading is the main loop's alone; writing is shared with the watchdog.
 type conn struct {
-	fd     int
+	wire   wire
 	buf    *bufio.Reader
 	frames *frame.Reader
 
@@ -28,9 +30,9 @@ type conn struct {
 	err error
 }
 
-func newConn(fd int) *conn {
-	c := &conn{fd: fd}
-	c.buf = bufio.NewReaderSize(fdReader(fd), 64<<10)
+func newConn(w wire) *conn {
+	c := &conn{wire: w}
+	c.buf = bufio.NewReaderSize(w, 64<<10)
 	c.frames = frame.NewReader(c.buf, maxHead, maxBody)
 	return c
 }
@@ -43,20 +45,7 @@ func (c *conn) wait(d time.Duration) (bool, error) {
 	if c.buf.Buffered() > 0 {
 		return true, nil
 	}
-	deadline := time.Now().Add(d)
-	for {
-		// Rounded up, so that a wait never ends before its time.
-		ms := max(0, int((time.Until(deadline)+time.Millisecond-1)/time.Millisecond))
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}, ms)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return false, fmt.Errorf("poll socket: %w", err)
-		default:
-			return n > 0, nil
-		}
-	}
+	return c.wire.wait(d)
 }
 
 // send queues a frame; flush writes it.
@@ -79,38 +68,11 @@ func (c *conn) flush() error {
 
 // write writes what is queued. c.mu is held.
 func (c *conn) write() {
-	for rest := c.out; len(rest) > 0 && c.err == nil; {
-		n, err := unix.Write(c.fd, rest)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			c.err = fmt.Errorf("write socket: %w", err)
-			break
-		}
-		rest = rest[n:]
+	if len(c.out) > 0 && c.err == nil {
+		_, c.err = c.wire.Write(c.out)
 	}
 	if cap(c.out) > 4*flushAt {
 		c.out = nil
 	}
 	c.out = c.out[:0]
-}
-
-// fdReader reads a file descriptor with blocking system calls.
-type fdReader int
-
-// Read implements io.Reader.
-func (fd fdReader) Read(p []byte) (int, error) {
-	for {
-		n, err := unix.Read(int(fd), p)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return 0, fmt.Errorf("read socket: %w", err)
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
-	}
 }

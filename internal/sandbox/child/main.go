@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
@@ -39,7 +40,7 @@ type server struct {
 }
 
 func serve(fd int) int {
-	c := newConn(fd)
+	c := newConn(&socket{fd: fd})
 	first, err := c.next()
 	if errors.Is(err, io.EOF) {
 		return exitOK
@@ -52,9 +53,14 @@ func serve(fd int) int {
 	s := &server{conn: c, programs: newPrograms(), memory: mem}
 	s.watch = newWatchdog(c, mem)
 	c.send(frame.New(frame.KindHello, 0, frame.Hello{Warnings: warnings}, nil))
-	for {
+	for used := false; ; used = true {
 		if err := c.flush(); err != nil {
 			return exitOK
+		}
+		if used {
+			if readable, err := c.wait(idleAfter); err == nil && !readable {
+				debug.FreeOSMemory()
+			}
 		}
 		f, err := c.next()
 		if errors.Is(err, io.EOF) {

@@ -3,6 +3,7 @@ package child
 import (
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // How the hard bound of the address space that can be written (RLIMIT_DATA) relates to a run's memory limit: the collector needs room to work in,
@@ -12,9 +13,12 @@ const (
 	hardSlackMB = 48
 )
 
-// gcPercent lets a child's heap, a few MiB of which live from run to run, grow to about 16 MiB ahead of a collection: the next run finds it used up, and at
-// 100 collections took a fifth of the time of short runs. The memory limit holds all the same.
-const gcPercent = 400
+// gcPercent lets a child's heap, a few MiB of which live from run to run, grow to some 40 MiB ahead of a collection: the next run finds it used up. At 100
+// collections took a fifth of the time of short runs, at 400 a tenth. The memory limit holds all the same, and a child that is idle gives its memory back.
+const gcPercent = 1000
+
+// idleAfter is how long a child that has nothing to do keeps the memory of the runs before.
+const idleAfter = time.Second
 
 // heapObjects is the metric of the bytes in live and not yet swept objects.
 const heapObjects = "/memory/classes/heap/objects:bytes"

@@ -25,6 +25,7 @@ type run struct {
 	console   *console
 	calls     map[uint32]*call // open ones
 	made      int              // calls made
+	said      bool             // that the last of them is all that the script waits for
 	fetches   int              // of them, requests
 	fetchFunc *goja.Object
 	effects   int
@@ -33,31 +34,38 @@ type run struct {
 
 // run serves one Run frame. An error is the server's nonsense or the end of the socket, never the script's doing.
 func (s *server) run(f frame.Frame) error {
-	r := &run{server: s, calls: map[uint32]*call{}}
-	if err := frame.Decode(f, &r.head); err != nil {
+	var head frame.Run
+	if err := frame.Decode(f, &head); err != nil {
 		return err
 	}
-	p := r.head.Program
-	parts, err := frame.Split(f.Body, r.head.DataSize, p.CodeSize, p.MapSize)
+	p := head.Program
+	parts, err := frame.Split(f.Body, head.DataSize, p.CodeSize, p.MapSize)
 	if err != nil {
 		return err
 	}
-	if r.scope, err = newScope(newClock(r.head.Time), r.head.Seed); err != nil {
+	done, body, err := s.serveRun(head, parts[0], parts[1], parts[2])
+	if err != nil {
 		return err
 	}
-	r.SetMaxCallStackSize(r.head.Limits.CallDepth)
-	s.watch.begin(r.head.Limits, doneFailure, func(e *picloud.ScriptError) { r.Interrupt(e) })
-	done, body, err := r.execute(parts[0], parts[1], parts[2])
+	s.conn.send(frame.New(frame.KindDone, 0, done, body))
+	return nil
+}
+
+// serveRun runs a script to its end, within its limits.
+func (s *server) serveRun(head frame.Run, data, code, sourceMap []byte) (done frame.Done, body []byte, err error) {
+	r := &run{server: s, head: head, calls: map[uint32]*call{}}
+	if r.scope, err = newScope(newClock(head.Time), head.Seed); err != nil {
+		return done, nil, err
+	}
+	r.SetMaxCallStackSize(head.Limits.CallDepth)
+	s.watch.begin(head.Limits, doneFailure, func(e *picloud.ScriptError) { r.Interrupt(e) })
+	done, body, err = r.execute(data, code, sourceMap)
 	limit, cpu := s.watch.end()
-	if err != nil {
-		return err
-	}
 	if limit != nil {
 		done, body = frame.Done{Failure: limit}, nil
 	}
 	done.CPU = cpu
-	s.conn.send(frame.New(frame.KindDone, 0, done, body))
-	return nil
+	return done, body, err
 }
 
 // doneFailure reports a run that hit a limit.
@@ -228,6 +236,10 @@ func (r *run) settle(promise *goja.Promise) error {
 		}
 		if timed && in < left {
 			left = in
+		}
+		if !timed && len(r.calls) == 1 && r.calls[s.lastCall] != nil && !r.said {
+			s.conn.send(frame.New(frame.KindWait, 0, nil, nil))
+			r.said = true
 		}
 		if err := s.conn.flush(); err != nil {
 			return &brokenError{err}

@@ -26,6 +26,7 @@ const (
 	KindDone                     // child: Done; the value, or the body of the response
 	KindCompile                  // server: Compile; the source
 	KindCompiled                 // child: Compiled; code, source map
+	KindWait                     // child: no head; the script waits for the call that was just sent, and for nothing else
 	kindEnd
 )
 

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package child
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// waitUnseen does not wait: only Linux lets a thread wait without the Go runtime.
+func (s *socket) waitUnseen(time.Duration) bool { return false }
+
+// readUnseen reads what is there.
+func readUnseen(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
