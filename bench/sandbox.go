@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
+	"github.com/picloud/picloud/internal/sandbox/child"
+	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
 // figure is one line of the sandbox's table.
@@ -92,45 +96,115 @@ func (b *sandboxBench) run(ctx context.Context, r picloud.Run) (picloud.Outcome,
 	return out, err
 }
 
-// throughput compares children with the same program in this process, in interleaved rounds.
+// throughput compares children with the same work in this process, in interleaved rounds. The same work is what a child does for a run: the same runtime
+// with its globals, console and limits, and the same collector setting; what it spares are process, socket, frames and what the server checks. A bare
+// runtime, which has none of all that, stands beside them.
 func (b *sandboxBench) throughput(ctx context.Context) error {
 	const runs = 4000
 	program, err := b.program(ctx, hundredLines())
 	if err != nil {
 		return err
 	}
-	local, err := goja.Compile("bench", string(program.Code), true)
+	bare, err := goja.Compile("bench", string(program.Code), true)
 	if err != nil {
 		return fmt.Errorf("compile for this process: %w", err)
 	}
 	const data = `{"value":{"total":150}}`
-	perSecond := func(do func() error) (float64, error) {
-		began := time.Now()
-		err := each(runs, sandboxWorkers, func(int) error { return do() })
-		return runs / time.Since(began).Seconds(), err
+	var locals [sandboxWorkers]*child.Local
+	for i := range locals {
+		locals[i] = child.NewLocal(picloud.DefaultLimits.MemoryMB)
 	}
-	var inChild, inProcess, ratios []float64
+	defer debug.SetGCPercent(debug.SetGCPercent(child.GCPercent))
+	sides := []*side{
+		{name: "100 lines in children", run: func(int) error { _, err := b.run(ctx, runOf(program, data)); return err }},
+		{name: "100 lines in process", run: func(worker int) error { return runLocal(locals[worker], program, data) }},
+		{name: "100 lines in a bare runtime", run: func(int) error { return runBare(bare, data) }},
+	}
 	for round := range b.rounds + 1 {
-		there, err := perSecond(func() error { _, err := b.run(ctx, runOf(program, data)); return err })
-		if err != nil {
-			return err
-		}
-		here, err := perSecond(func() error { return runHere(local, data) })
-		if err != nil {
-			return err
-		}
-		if round > 0 { // the first one warms up
-			inChild, inProcess, ratios = append(inChild, there), append(inProcess, here), append(ratios, there/here)
+		for _, s := range sides {
+			if err := s.measure(runs, round > 0); err != nil { // the first one warms up
+				return err
+			}
 		}
 	}
-	b.add("100 lines in children", "/s", median(inChild), "")
-	b.add("100 lines in process", "/s", median(inProcess), "")
-	b.add("children of in process", "×", median(ratios), "≥ 0.8")
+	for _, s := range sides {
+		b.add(s.name, "/s", median(s.rates), "")
+		b.add(s.name+", CPU", "µs", median(s.cpu), "")
+	}
+	b.add("children of in process", "×", medianRatio(sides[0].rates, sides[1].rates), "≥ 0.8")
+	b.add("children of a bare runtime", "×", medianRatio(sides[0].rates, sides[2].rates), "")
+	b.add("in process of children, CPU", "×", medianRatio(sides[1].cpu, sides[0].cpu), "")
 	return nil
 }
 
-// runHere runs a program in this process, with no limit, no console and no web classes: the least that a fresh runtime costs.
-func runHere(program *goja.Program, data string) error {
+// side is one way to run the same script.
+type side struct {
+	name  string
+	run   func(worker int) error
+	rates []float64 // runs a second, by round
+	cpu   []float64 // CPU µs a run, of this process and its children, by round
+}
+
+// measure runs often, by all workers.
+func (s *side) measure(runs int, counts bool) error {
+	before, err := cpuSum()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = each(sandboxWorkers, sandboxWorkers, func(worker int) error {
+		for range runs / sandboxWorkers {
+			if err := s.run(worker); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	rate := float64(runs) / time.Since(began).Seconds()
+	after, failed := cpuSum()
+	if err == nil {
+		err = failed
+	}
+	if counts {
+		s.rates, s.cpu = append(s.rates, rate), append(s.cpu, float64((after-before).Microseconds())/float64(runs))
+	}
+	return err
+}
+
+// cpuSum gives the CPU time of this process and its children.
+func cpuSum() (sum time.Duration, err error) {
+	parts, err := cpuOf(os.Getpid())
+	for _, d := range parts {
+		sum += d
+	}
+	return sum, err
+}
+
+// runLocal runs a program in this process with all that a child gives it.
+func runLocal(local *child.Local, program picloud.Program, data string) error {
+	run := runOf(program, "")
+	run.Event.Data = nil
+	event, err := json.Marshal(run.Event)
+	if err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	done, body, err := local.Run(frame.Run{
+		ExecutionID: run.ExecutionID, App: run.App, Script: run.Script, Version: run.Version, Attempt: run.Attempt, Limits: picloud.DefaultLimits, Time: time.Now(),
+		Event: event, Program: frame.Program{SHA256: program.SHA256},
+	}, []byte(data), program.Code, program.SourceMap)
+	switch {
+	case err != nil:
+		return err
+	case done.Failure != nil:
+		return done.Failure
+	case !json.Valid(body):
+		return errors.New("the result is no JSON")
+	}
+	return nil
+}
+
+// runBare runs a program in this process, with no limit, no console and no web classes: the least that a fresh runtime costs.
+func runBare(program *goja.Program, data string) error {
 	vm := goja.New()
 	if _, err := vm.RunProgram(program); err != nil {
 		return fmt.Errorf("run program: %w", err)

@@ -11,7 +11,7 @@ import (
 
 // harden does what Go itself can: only Linux has the rest.
 func harden(frame.Setup) (memory, []string) {
-	debug.SetGCPercent(gcPercent)
+	debug.SetGCPercent(GCPercent)
 	debug.SetTraceback("none")
 	debug.SetMaxStack(64 << 20)
 	runtime.GOMAXPROCS(1)

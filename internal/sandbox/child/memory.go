@@ -13,9 +13,9 @@ const (
 	hardSlackMB = 48
 )
 
-// gcPercent lets a child's heap, a few MiB of which live from run to run, grow to some 40 MiB ahead of a collection: the next run finds it used up. At 100
+// GCPercent lets a child's heap, a few MiB of which live from run to run, grow to some 40 MiB ahead of a collection: the next run finds it used up. At 100
 // collections took a fifth of the time of short runs, at 400 a tenth. The memory limit holds all the same, and a child that is idle gives its memory back.
-const gcPercent = 1000
+const GCPercent = 1000
 
 // idleAfter is how long a child that has nothing to do keeps the memory of the runs before.
 const idleAfter = time.Second

@@ -11,7 +11,7 @@ import (
 
 // patience is how long a child waits for the server with the Go runtime unaware of it. A busy server is back within it: the runtime's own watcher of
 // blocked threads then has nothing to do, nor to be woken for. No other goroutine runs meanwhile, and idle children wait the ordinary way.
-const patience = 500 * time.Microsecond
+const patience = 5 * time.Millisecond
 
 // socket is the child's end of the socket, for one goroutine that reads and one that writes. It costs no goroutine and no poller.
 type socket struct {
