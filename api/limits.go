@@ -104,6 +104,6 @@ func toLimits(l picloud.Limits) Limits {
 	wall, cpu := formatDuration(l.Wall), formatDuration(l.CPU)
 	return Limits{
 		Wall: &wall, CPU: &cpu, MemoryMb: &l.MemoryMB, CallDepth: &l.CallDepth, PayloadBytes: &l.PayloadBytes, LogBytes: &l.LogBytes,
-		HostCalls: &l.HostCalls, Effects: &l.Effects,
+		HostCalls: &l.HostCalls, Fetches: &l.Fetches, Effects: &l.Effects,
 	}
 }

@@ -80,6 +80,7 @@ type Sandbox struct {
 	MaxPayloadBytes int           `env:"MAX_PAYLOAD_BYTES" envDefault:"1048576"`
 	MaxLogBytes     int           `env:"MAX_LOG_BYTES" envDefault:"65536"`
 	MaxHostCalls    int           `env:"MAX_HOST_CALLS" envDefault:"1000"`
+	MaxFetches      int           `env:"MAX_FETCHES" envDefault:"100"`
 	MaxEffects      int           `env:"MAX_EFFECTS" envDefault:"500"`
 }
 
@@ -135,6 +136,7 @@ func (c Config) check() error {
 	atLeast("PICLOUD_SANDBOX_MAX_PAYLOAD_BYTES", c.Sandbox.MaxPayloadBytes, 1024)
 	atLeast("PICLOUD_SANDBOX_MAX_LOG_BYTES", c.Sandbox.MaxLogBytes, 1024)
 	atLeast("PICLOUD_SANDBOX_MAX_HOST_CALLS", c.Sandbox.MaxHostCalls, 1)
+	atLeast("PICLOUD_SANDBOX_MAX_FETCHES", c.Sandbox.MaxFetches, 1)
 	atLeast("PICLOUD_SANDBOX_MAX_EFFECTS", c.Sandbox.MaxEffects, 1)
 	if c.Sandbox.MaxWall < 10*time.Millisecond {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_SANDBOX_MAX_WALL is %s: at least 10ms", c.Sandbox.MaxWall))
@@ -203,7 +205,7 @@ func (c Config) Ceiling() picloud.Limits {
 	s := c.Sandbox
 	return picloud.Limits{
 		Wall: s.MaxWall, CPU: s.MaxCPU, MemoryMB: s.MaxMemoryMB, CallDepth: s.MaxCallDepth, PayloadBytes: s.MaxPayloadBytes, LogBytes: s.MaxLogBytes,
-		HostCalls: s.MaxHostCalls, Effects: s.MaxEffects,
+		HostCalls: s.MaxHostCalls, Fetches: s.MaxFetches, Effects: s.MaxEffects,
 	}
 }
 

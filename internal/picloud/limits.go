@@ -14,6 +14,7 @@ type Limits struct {
 	PayloadBytes int           `json:"payload_bytes,omitempty"`
 	LogBytes     int           `json:"log_bytes,omitempty"`
 	HostCalls    int           `json:"host_calls,omitempty"`
+	Fetches      int           `json:"fetches,omitempty"`
 	Effects      int           `json:"effects,omitempty"`
 }
 
@@ -85,6 +86,12 @@ var (
 		Description: "Calls of ctx that reach the host, such as ctx.kv.get.",
 		number:      func(l *Limits) *int { return &l.HostCalls },
 	}
+	LimitFetches = Limit{
+		Name: "fetches", Unit: "calls", ErrorType: "FetchLimitExceeded", Reason: ReasonResourceLimit,
+		Variable: "PICLOUD_SANDBOX_MAX_FETCHES", Ceiling: int64(DefaultLimits.Fetches), Least: 1,
+		Description: "Requests that ctx.fetch makes; redirects do not count. Each is a call to the host too.",
+		number:      func(l *Limits) *int { return &l.Fetches },
+	}
 	LimitEffects = Limit{
 		Name: "effects", Unit: "effects", ErrorType: "EffectLimitExceeded", Reason: ReasonResourceLimit,
 		Variable: "PICLOUD_SANDBOX_MAX_EFFECTS", Ceiling: int64(DefaultLimits.Effects), Least: 1,
@@ -94,7 +101,7 @@ var (
 )
 
 // LimitTable is all limits of a run, in the order in which people read them.
-var LimitTable = []Limit{LimitWall, LimitCPU, LimitMemory, LimitCallDepth, LimitPayload, LimitLog, LimitHostCalls, LimitEffects}
+var LimitTable = []Limit{LimitWall, LimitCPU, LimitMemory, LimitCallDepth, LimitPayload, LimitLog, LimitHostCalls, LimitFetches, LimitEffects}
 
 // Get gives the limit's value in l, in its unit; a duration in nanoseconds.
 func (m Limit) Get(l Limits) int64 {
@@ -144,7 +151,7 @@ func (l Limits) Within(ceiling Limits) Limits {
 // DefaultLimits are what a script gets that asks for nothing.
 var DefaultLimits = Limits{
 	Wall: 10 * time.Second, CPU: 5 * time.Second, MemoryMB: 128, CallDepth: 4000,
-	PayloadBytes: 1 << 20, LogBytes: 64 << 10, HostCalls: 1000, Effects: 500,
+	PayloadBytes: 1 << 20, LogBytes: 64 << 10, HostCalls: 1000, Fetches: 100, Effects: 500,
 }
 
 // MaxEventBytes is the largest event data that a run takes: a kv update carries the old value and the new one, each within the payload limit, and binary

@@ -44,12 +44,9 @@ func HostCalls(l picloud.Limits) *picloud.ScriptError {
 	return limit(picloud.LimitHostCalls, "the run makes more calls to the host than its limit of %d", l.HostCalls)
 }
 
-// MaxFetches is how many requests one run may make. Redirects do not count.
-const MaxFetches = 100
-
 // Fetches is the failure of a run that fetches too often.
-func Fetches() *picloud.ScriptError {
-	return failure(picloud.ReasonResourceLimit, "FetchLimitExceeded", "the run fetches more than %d times", MaxFetches)
+func Fetches(l picloud.Limits) *picloud.ScriptError {
+	return limit(picloud.LimitFetches, "the run fetches more often than its limit of %d", l.Fetches)
 }
 
 // Effects is the failure of a run with too many effects.

@@ -80,8 +80,8 @@ func (f *Fetch) fetch(call frame.Call, body []byte) (Answer, Later, error) {
 	if f.Run.DryRun && !f.Run.FetchLive {
 		return Throw("TypeError", `fetch is refused in a dry run: nothing outside is touched, unless "fetch":"live" is asked for`), nil, nil
 	}
-	if f.count++; f.count > fault.MaxFetches {
-		return Answer{}, nil, fault.Fetches()
+	if f.count++; f.count > f.Limits.Fetches {
+		return Answer{}, nil, fault.Fetches(f.Limits)
 	}
 	request, err := f.request(*call.Fetch, body)
 	if err != nil {

@@ -20,7 +20,6 @@ import (
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox/egress"
-	"github.com/picloud/picloud/internal/sandbox/fault"
 	"github.com/picloud/picloud/internal/sandbox/frame"
 	"github.com/picloud/picloud/internal/sandbox/host"
 )
@@ -409,12 +408,14 @@ func TestFetchSpeaksTLS(t *testing.T) {
 
 func TestFetchesAreCounted(t *testing.T) {
 	t.Parallel()
-	table := newWeb(t, func(http.ResponseWriter, *http.Request) {}).table()
+	w := newWeb(t, func(http.ResponseWriter, *http.Request) {})
+	w.options.Limits.Fetches = 3
+	table := w.table()
 	call := frame.Call{Fetch: &frame.Fetch{URL: "x:"}}
-	for range fault.MaxFetches {
+	for range 3 {
 		_, _, err := table[frame.OpFetch](call, nil)
 		require.NoError(t, err)
 	}
 	_, _, err := table[frame.OpFetch](call, nil)
-	require.ErrorContains(t, err, "FetchLimitExceeded")
+	require.EqualError(t, err, "FetchLimitExceeded: the run fetches more often than its limit of 3")
 }
