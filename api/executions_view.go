@@ -96,7 +96,14 @@ func toAttempt(a picloud.Attempt) Attempt {
 }
 
 func toLogLine(l picloud.LogLine) LogLine {
-	return LogLine{Time: l.Time.UTC(), Level: l.Level, Message: l.Message}
+	line := LogLine{Time: l.Time.UTC(), Level: l.Level, Message: l.Message}
+	var values []json.RawMessage
+	if len(l.Values) > 0 && json.Unmarshal(l.Values, &values) == nil {
+		for _, v := range values {
+			line.Values = append(line.Values, &v)
+		}
+	}
+	return line
 }
 
 func toEffect(e picloud.Effect) Effect {

@@ -83,7 +83,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	finished.Result = &picloud.Result{Response: &picloud.Response{Status: 200, Body: []byte("x")}}
 	finished.Effects = []picloud.Effect{{Type: picloud.EffectKVSet, Collection: "c", Key: "k", Value: json.RawMessage("1")}}
 	finished.Attempts = []picloud.Attempt{{Attempt: 1, Error: &fault, RetryAfter: 1e9, StartedAt: day, FinishedAt: day}}
-	finished.Logs = []picloud.LogLine{{Time: day, Level: "info", Message: "seen"}}
+	finished.Logs = []picloud.LogLine{{Time: day, Level: "info", Message: "seen { n: 1 }", Values: json.RawMessage(`[{"n":1}]`)}}
 	failed.ID, failed.Status, failed.Error, failed.FinishedAt = idFailed, picloud.StatusDeadLettered, &fault, day
 	m.executions[idQueued], m.executions[idFinished], m.executions[idFailed] = queued, finished, failed
 	letter := picloud.DeadLetter{

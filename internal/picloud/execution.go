@@ -66,6 +66,8 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 	Level   string    `json:"level"` // debug, info, warn, error
 	Message string    `json:"message"`
+	// Values is a JSON array of the plain objects and arrays among the call's arguments; empty where there is none, or no room for it within the log limit.
+	Values json.RawMessage `json:"values,omitempty"`
 }
 
 // Attempt is one failed attempt of an Execution.

@@ -98,8 +98,15 @@ func (l *logs) add(f frame.Frame, began time.Time, elapsed time.Duration) error 
 	if l.over || head.Cut && text != frame.LogTruncated || !head.Cut && len(text)+frame.LogLineCost > l.left {
 		return nonsense("more log than its limit")
 	}
+	if head.Values < 0 || head.Values > len(text) {
+		return nonsense("log values of %d bytes", head.Values)
+	}
+	text, values := text[:len(text)-head.Values], text[len(text)-head.Values:]
+	if values != "" && (values[0] != '[' || !json.Valid([]byte(values))) {
+		return nonsense("log values that are no JSON array")
+	}
 	l.over = head.Cut
-	l.left -= len(text) + frame.LogLineCost
+	l.left -= len(f.Body) + frame.LogLineCost
 	at := time.UnixMicro(head.Time)
 	if now := began.Add(elapsed); at.After(now) {
 		at = now
@@ -107,7 +114,9 @@ func (l *logs) add(f frame.Frame, began time.Time, elapsed time.Duration) error 
 	if at.Before(began) {
 		at = began
 	}
-	l.lines = append(l.lines, picloud.LogLine{Time: at.UTC(), Level: head.Level, Message: strings.ToValidUTF8(text, "�")})
+	l.lines = append(l.lines, picloud.LogLine{
+		Time: at.UTC(), Level: head.Level, Message: strings.ToValidUTF8(text, "�"), Values: json.RawMessage(strings.ToValidUTF8(values, "�")),
+	})
 	return nil
 }
 

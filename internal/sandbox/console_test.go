@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/picloud"
 )
 
 // shown are arguments of console.log, which must be shown as Node shows them.
@@ -84,4 +86,37 @@ func TestConsoleMethods(t *testing.T) {
 	require.Regexp(t, `(?s)^debug Trace: here\n    at .*fulfil.ts:11:`, got[21])
 	require.Equal(t, run.Time.UTC(), out.Logs[0].Time, "a line has its own time")
 	require.Equal(t, run.Time.Add(5*time.Millisecond).UTC(), out.Logs[21].Time)
+}
+
+func TestConsoleKeepsStructuredValues(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	for call, want := range map[string]string{
+		`"plain", 1, null, undefined, true`: ``,
+		`"paid", { order: 42 }, [1, "ä"]`:   `[{"order":42},[1,"ä"]]`,
+		`{ at: new Date(0), n: NaN, big: 10n, s: Symbol("s"), f() {}, u: undefined, m: new Map([[1, 2]]), e: [, 1] }`: `[{"at":"1970-01-01T00:00:00.000Z","n":"NaN","big":"10","s":"Symbol(s)","f":"[Function: f]","u":null,"m":"Map(1) { 1 => 2 }","e":[null,1]}]`,
+		`{ get secret() { throw new Error("ran") }, toJSON() { throw new Error("ran") } }`:                            `[{"secret":"[Getter]","toJSON":"[Function: toJSON]"}]`,
+		`(() => { const o: any = { a: 1 }; o.self = o; return o })()`:                                                 `[{"a":1,"self":"[Circular *1]"}]`,
+		`{ a: { b: { c: { d: { e: { f: { g: 1 } } } } } } }`:                                                          `[{"a":{"b":{"c":{"d":{"e":{"f":"{ g: 1 }"}}}}}}]`,
+		`new Array(101).fill(1)`:      "[[" + strings.Repeat("1,", 100) + `"..."]]`,
+		`new Proxy({ a: 1 }, {})`:     ``,
+		`{ text: "x".repeat(40000) }`: ``,
+	} {
+		out := b.run("export default () => { console.log(" + call + ") }")
+		require.Nil(t, out.Failure, "%v", out.Failure)
+		if want == "" {
+			require.Empty(t, out.Logs[0].Values, call)
+			continue
+		}
+		require.JSONEq(t, want, string(out.Logs[0].Values), call)
+	}
+	run := attempt(b.compile(`export default () => { for (let i = 0; i < 1000; i++) console.log({ i }) }`))
+	run.Limits = picloud.Limits{LogBytes: 1 << 10}
+	out := b.runAs(run)
+	size := 0
+	for _, l := range out.Logs[:len(out.Logs)-1] {
+		size += len(l.Message) + len(l.Values)
+	}
+	require.LessOrEqual(t, size, run.Limits.LogBytes)
+	require.Contains(t, out.Logs[len(out.Logs)-1].Message, "the log limit is reached")
 }

@@ -79,7 +79,10 @@ func label(args []goja.Value) string {
 	return cut(args[0].String(), 1<<10)
 }
 
-func (c *console) say(level string, args []goja.Value) { c.add(level, format(c.scope, args, c.left)) }
+func (c *console) say(level string, args []goja.Value) {
+	message := format(c.scope, args, c.left)
+	c.addWith(level, message, logValues(c.scope, args, c.left-frame.LogLineCost-len(message)))
+}
 
 func (c *console) group(args []goja.Value) {
 	if len(args) > 0 {
@@ -150,7 +153,10 @@ func (c *console) elapsed(args []goja.Value, end bool) {
 }
 
 // add sends one line, cut at the limit.
-func (c *console) add(level, message string) {
+func (c *console) add(level, message string) { c.addWith(level, message, nil) }
+
+// addWith sends one line with its structured values, which are left out where they are over the limit.
+func (c *console) addWith(level, message string, values []byte) {
 	if c.full || c.conn == nil {
 		return
 	}
@@ -167,7 +173,11 @@ func (c *console) add(level, message string) {
 		defer c.truncated()
 	}
 	c.left -= len(message)
-	c.send(frame.Log{Level: level}, message)
+	if len(values) > c.left {
+		values = nil
+	}
+	c.left -= len(values)
+	c.send(frame.Log{Level: level, Values: len(values)}, message+string(values))
 }
 
 // truncated says that there was more; this line is beyond the limit.

@@ -22,7 +22,7 @@ const (
 	KindProgram                  // server: Program; code, source map
 	KindCall                     // child: Call; the value, if the call has one
 	KindReply                    // server: Reply; values, one after another
-	KindLog                      // child: Log; the message
+	KindLog                      // child: Log; the message and its values
 	KindDone                     // child: Done; the value, or the body of the response
 	KindCompile                  // server: Compile; the source
 	KindCompiled                 // child: Compiled; code, source map

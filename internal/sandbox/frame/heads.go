@@ -94,6 +94,8 @@ type Entry struct {
 type Log struct {
 	Time  int64  `json:"t"` // microseconds since 1970
 	Level string `json:"l"`
+	// Values is the length of the structured values, a JSON array, behind the message.
+	Values int `json:"v,omitempty"`
 	// Cut marks the line that says that there was more: the last one, beyond the limit.
 	Cut bool `json:"x,omitempty"`
 }
