@@ -851,9 +851,12 @@ type Limits struct {
 	CallDepth *int `json:"call_depth,omitempty"`
 
 	// CPU CPU time of the script itself.
-	CPU       *string `json:"cpu,omitempty"`
-	Effects   *int    `json:"effects,omitempty"`
-	HostCalls *int    `json:"host_calls,omitempty"`
+	CPU     *string `json:"cpu,omitempty"`
+	Effects *int    `json:"effects,omitempty"`
+
+	// Fetches Requests of ctx.fetch.
+	Fetches   *int `json:"fetches,omitempty"`
+	HostCalls *int `json:"host_calls,omitempty"`
 
 	// LogBytes Captured console output.
 	LogBytes *int `json:"log_bytes,omitempty"`
@@ -868,9 +871,15 @@ type Limits struct {
 
 // LogLine defines model for LogLine.
 type LogLine struct {
-	Level   string    `json:"level"`
+	// Level debug, info, warn or error.
+	Level string `json:"level"`
+
+	// Message The line as Node would print it.
 	Message string    `json:"message"`
 	Time    time.Time `json:"time"`
+
+	// Values The plain objects and arrays among the arguments of the call, for machines: at most 6 levels deep and 100 items each; what JSON cannot carry is its text. Left out where there is none, or where it is over the script's log_bytes.
+	Values []*JSONValue `json:"values,omitempty"`
 }
 
 // Me defines model for Me.
