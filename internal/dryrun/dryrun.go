@@ -38,7 +38,24 @@ func (r *Runner) DryRunLetter(ctx context.Context, app string, letter picloud.De
 	if how.Data != nil {
 		event.Data = how.Data
 	}
+	if letter.Kind == picloud.KindMail {
+		return resend(letter, event)
+	}
 	return r.run(ctx, e, event, how.FetchLive, letter.CreatedAt)
+}
+
+// resend is what the replay of a mail would do: it runs no script, and sends the mail again.
+func resend(letter picloud.DeadLetter, event picloud.Event) (picloud.DryResult, error) {
+	var m picloud.Mail
+	if err := json.Unmarshal(event.Data, &m); err != nil {
+		return picloud.DryResult{}, picloud.InvalidField("data", "is no mail: %v", err)
+	}
+	now := time.Now().UTC()
+	effect := picloud.Effect{Type: picloud.EffectEmailSend, To: m.Recipients(), Subject: m.Subject, Size: len(event.Data)}
+	return picloud.DryResult{
+		ExecutionID: newID(), Version: letter.Version, Event: event, StartedAt: now, FinishedAt: now, Effects: []picloud.EffectDiff{{Effect: effect}},
+		Outcome: picloud.Outcome{Result: picloud.Result{Value: json.RawMessage("null")}, Effects: []picloud.Effect{effect}},
+	}, nil
 }
 
 // DryRun implements picloud.DryRunner.

@@ -14,6 +14,7 @@ const (
 	EffectKVDelete     EffectType = "kv.delete"
 	EffectTopicPublish EffectType = "topic.publish"
 	EffectQueueSend    EffectType = "queue.send"
+	EffectEmailSend    EffectType = "email.send"
 )
 
 // Effect is one change that a run asked for. Effects are buffered during the run and committed in its order, in one transaction with the
@@ -28,7 +29,18 @@ type Effect struct {
 	Priority   int           `json:"priority,omitempty"`
 	// OrderingKey is that of a message to a queue.
 	OrderingKey string          `json:"ordering_key,omitempty"`
-	Value       json.RawMessage `json:"value,omitempty"` // what is set, published or sent
+	To          []string        `json:"to,omitempty"`      // of a mail: everybody who gets it
+	Subject     string          `json:"subject,omitempty"` // of a mail
+	Size        int             `json:"size,omitempty"`    // of a mail, in bytes of its JSON
+	Value       json.RawMessage `json:"value,omitempty"`   // what is set, published or sent; of a mail only until its commit
+}
+
+// Kept is the effect as the record of an execution has it: of a mail without the mail itself.
+func (e Effect) Kept() Effect {
+	if e.Type == EffectEmailSend {
+		e.Value = nil
+	}
+	return e
 }
 
 // ReadSet is what a run read: the commit finds it unchanged, or the script is run again.

@@ -36,6 +36,8 @@ const (
 	TypeDeadLetterCreated = "picloud.dead_letter.created"
 	TypeCronTick          = "picloud.cron.tick"
 	TypeQueueMessage      = "picloud.queue.message"
+	TypeEmailReceived     = "picloud.email.received"
+	TypeMailOutgoing      = "picloud.mail.outgoing" // a mail of a script on its way to the relay; its data is a Mail
 )
 
 // Origin is where a change comes from: who does it, and within which tree of executions.

@@ -25,12 +25,13 @@ const (
 	ReasonPayloadInvalid   Reason = "payload_invalid" // the result is no JSON or too large
 	ReasonExpired          Reason = "expired"         // maximum_duration is over
 	ReasonFilterError      Reason = "filter_error"    // the trigger's filter has no value for the event: the script did not run
+	ReasonMail             Reason = "mail_undeliverable"
 )
 
 // Reasons are all of them.
 var Reasons = []Reason{
 	ReasonScriptError, ReasonTimeout, ReasonResourceLimit, ReasonDepthExceeded, ReasonCycle, ReasonBudgetExceeded, ReasonPermissionDenied,
-	ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired, ReasonFilterError,
+	ReasonScriptMissing, ReasonPayloadInvalid, ReasonExpired, ReasonFilterError, ReasonMail,
 }
 
 // ScriptError is a fault of the script, not of the platform: what the user's code threw, or the limit that it hit. Its JSON form is what

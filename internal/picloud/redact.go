@@ -258,6 +258,10 @@ func (r *Redactor) Effects(effects []Effect) []Effect {
 	out := slices.Clone(effects)
 	for i, e := range out {
 		out[i].Collection, out[i].Key, out[i].Topic, out[i].Queue = r.Text(e.Collection), r.Text(e.Key), r.Text(e.Topic), r.Text(e.Queue)
+		out[i].Subject, out[i].To = r.Text(e.Subject), slices.Clone(e.To)
+		for n, address := range e.To {
+			out[i].To[n] = r.Text(address)
+		}
 		out[i].Value = r.JSON(e.Value)
 	}
 	return out

@@ -17,10 +17,13 @@ const (
 	KindDeadLetter Kind = "dead_letter"
 	KindCron       Kind = "cron"
 	KindQueue      Kind = "queue"
+	KindEmail      Kind = "email"
+	// KindMail is the hand-over of a mail that a script has sent: an execution that runs no script. No trigger has this kind.
+	KindMail Kind = "mail"
 )
 
 // Kinds are the kinds a trigger can be registered for.
-var Kinds = []Kind{KindHTTP, KindKV, KindCron, KindPubSub, KindQueue, KindDeadLetter}
+var Kinds = []Kind{KindHTTP, KindKV, KindCron, KindPubSub, KindQueue, KindEmail, KindDeadLetter}
 
 // Trigger says which events of an app fire which script, and as whom.
 type Trigger struct {
@@ -36,13 +39,13 @@ type Trigger struct {
 	DeadLetter            *DeadLetterConfig // set for KindDeadLetter
 	Cron                  *CronConfig       // set for KindCron
 	Queue                 *QueueConfig      // set for KindQueue
+	Email                 *EmailConfig      // set for KindEmail
 	Retry                 *RetryPolicy      // nil = the instance's defaults
 	MaxDepth              int               // over which its firings are cut; 0 = the instance's
 	Cycle                 Cycle
 	Filter                string // a CEL expression that an event must meet; "" = none
 	RegisteredByPrincipal string // name of the principal that it runs as
 	DisabledReason        string // why the platform has disabled it; "" = it has not
-	Flow                  *Flow  // nil = its firings go at once
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 }

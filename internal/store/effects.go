@@ -12,15 +12,16 @@ type effects struct {
 	kv        kvWrites
 	publishes publishes
 	sends     sends
+	mails     mails
 }
 
 func effectsOf(list []picloud.Effect) effects {
-	return effects{kv: kvWritesOf(list), publishes: publishesOf(list), sends: sendsOf(list)}
+	return effects{kv: kvWritesOf(list), publishes: publishesOf(list), sends: sendsOf(list), mails: mailsOf(list)}
 }
 
 // none says that there is nothing to write.
 func (e effects) none() bool {
-	return len(e.kv.keys) == 0 && len(e.publishes.topics) == 0 && len(e.sends.queues) == 0
+	return len(e.kv.keys) == 0 && len(e.publishes.topics) == 0 && len(e.sends.queues) == 0 && len(e.mails.bodies) == 0
 }
 
 // write writes the effects of f's run and the outbox rows of the triggers that they match and whose filters they pass; fired says that there are some. The locks must be held.
@@ -56,5 +57,6 @@ func (e effects) write(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (
 		}
 		made = left.kept(made)
 	}
-	return len(made) > 0, nil
+	mailed, err := e.mails.write(ctx, q, f, from)
+	return len(made) > 0 || mailed, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
@@ -38,12 +39,17 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf, PartitionKey: value(row.PartitionKey),
 		})
 	default:
-		return picloud.Opened{}, &picloud.ScriptError{
-			Reason: picloud.ReasonExpired, Type: "EventExpired", NonRetryable: true,
-			Message: fmt.Sprintf("event %s is past its retention of %d days (PICLOUD_EXECUTION_RETENTION_DAYS): the execution waited longer than that", f.EventID, s.options.ExecutionDays),
-		}
+		return picloud.Opened{}, expiredEvent(f.EventID, s.options.ExecutionDays)
 	}
 	return opened, nil
+}
+
+// expiredEvent is the error of an execution whose event is gone.
+func expiredEvent(id string, days int) *picloud.ScriptError {
+	return &picloud.ScriptError{
+		Reason: picloud.ReasonExpired, Type: "EventExpired", NonRetryable: true,
+		Message: fmt.Sprintf("event %s is past its retention of %d days (PICLOUD_EXECUTION_RETENTION_DAYS): the execution waited longer than that", id, days),
+	}
 }
 
 func (s *Store) program(ctx context.Context, scriptID string, version int) (programEntry, error) {
@@ -252,7 +258,7 @@ func tape(clock time.Time, seed int64) (*time.Time, *int64) {
 // executionRow gives the row of an ended execution.
 func executionRow(f picloud.Firing, end picloud.Committed, o picloud.Outcome, attempts int, startedAt time.Time) (sqlc.ExecutionInsertParams, error) {
 	var columns [4][]byte
-	for i, v := range []any{end.Result, end.Error, o.Logs, o.Effects} {
+	for i, v := range []any{end.Result, end.Error, o.Logs, kept(o.Effects)} {
 		var err error
 		if columns[i], err = encode(v); err != nil {
 			return sqlc.ExecutionInsertParams{}, err
@@ -272,6 +278,14 @@ func executionRow(f picloud.Firing, end picloud.Committed, o picloud.Outcome, at
 func cpuColumn(d time.Duration) *int64 {
 	us := d.Microseconds()
 	return &us
+}
+
+// kept gives the effects as the record has them; nil stays nil.
+func kept(effects []picloud.Effect) []picloud.Effect {
+	if !slices.ContainsFunc(effects, func(e picloud.Effect) bool { return e.Type == picloud.EffectEmailSend }) {
+		return effects
+	}
+	return convert(effects, picloud.Effect.Kept)
 }
 
 func toCommitted(status string, result, failure []byte) (c picloud.Committed, err error) {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestOrderingKeysHoldUnderEverySchedule(t *testing.T) {
 			},
 			"claim": func(*rapid.T) { claimSome() },
 			"end": func(r *rapid.T) {
-				running := sortedIDs(l.running)
+				running := slices.Sorted(maps.Keys(l.running))
 				if len(running) == 0 {
 					r.Skip("nothing runs")
 				}
@@ -100,7 +101,7 @@ func TestOrderingKeysHoldUnderEverySchedule(t *testing.T) {
 		})
 		for total := 0; total < len(l.keys); total++ { // a round ends at least one
 			claimSome()
-			for _, id := range sortedIDs(l.running) {
+			for _, id := range slices.Sorted(maps.Keys(l.running)) {
 				end(id)
 			}
 		}

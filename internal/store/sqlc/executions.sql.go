@@ -76,10 +76,10 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 
 const ExecutionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
 WITH spent AS (
-    UPDATE root_budgets SET cpu_us = cpu_us + $11::bigint WHERE root_id = $12::uuid
+    UPDATE root_budgets SET cpu_us = cpu_us + $10::bigint WHERE root_id = $11::uuid
 )
-INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed, tape)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (execution_id, attempt) DO NOTHING
 `
 
@@ -93,7 +93,6 @@ type ExecutionAttemptInsertParams struct {
 	RetryAfterMs int64
 	Clock        *time.Time
 	Seed         *int64
-	Tape         []byte
 	CpuUs        int64
 	RootID       string
 }
@@ -109,7 +108,6 @@ func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttem
 		arg.RetryAfterMs,
 		arg.Clock,
 		arg.Seed,
-		arg.Tape,
 		arg.CpuUs,
 		arg.RootID,
 	)
@@ -120,27 +118,15 @@ const ExecutionAttemptList = `-- name: ExecutionAttemptList :many
 SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed FROM execution_attempts WHERE execution_id = $1 ORDER BY attempt
 `
 
-type ExecutionAttemptListRow struct {
-	ExecutionID  string
-	Attempt      int32
-	Error        []byte
-	Logs         []byte
-	StartedAt    time.Time
-	FinishedAt   time.Time
-	RetryAfterMs int64
-	Clock        *time.Time
-	Seed         *int64
-}
-
-func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) ([]ExecutionAttemptListRow, error) {
+func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) ([]ExecutionAttempt, error) {
 	rows, err := q.db.Query(ctx, ExecutionAttemptList, executionID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ExecutionAttemptListRow{}
+	items := []ExecutionAttempt{}
 	for rows.Next() {
-		var i ExecutionAttemptListRow
+		var i ExecutionAttempt
 		if err := rows.Scan(
 			&i.ExecutionID,
 			&i.Attempt,

@@ -64,12 +64,6 @@ type AuditLog struct {
 	Outcome    string
 }
 
-type BatchMessage struct {
-	ExecutionID string
-	AppID       string
-	BatchID     string
-}
-
 type BulkReplay struct {
 	ID             string
 	AppID          string
@@ -125,14 +119,6 @@ type DeadLetter struct {
 	ReplayOf          *string
 }
 
-type DeadLetterTape struct {
-	DeadLetterID string
-	Attempt      int32
-	Clock        *time.Time
-	Seed         *int64
-	Tape         []byte
-}
-
 type DeadLetterTriggerDetail struct {
 	TriggerID string
 	Script    string
@@ -140,10 +126,9 @@ type DeadLetterTriggerDetail struct {
 	Reasons   []string
 }
 
-type DeadLettersDropped struct {
-	AppID   string
-	Letters int64
-	LastAt  time.Time
+type EmailTriggerDetail struct {
+	TriggerID string
+	Address   string
 }
 
 type Event struct {
@@ -217,7 +202,6 @@ type ExecutionAttempt struct {
 	RetryAfterMs int64
 	Clock        *time.Time
 	Seed         *int64
-	Tape         []byte
 }
 
 type ExecutionAttemptsDefault struct {
@@ -347,8 +331,6 @@ type Outbox struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
-	Unbatched      bool
-	Tried          int32
 	Filter         *string
 	Parked         bool
 	Cut            bool
@@ -375,8 +357,6 @@ type QueueTriggerDetail struct {
 	TriggerID      string
 	Queue          string
 	MaxConcurrency *int32
-	BatchSize      *int32
-	BatchWindowMs  int64
 }
 
 type RootBudget struct {
