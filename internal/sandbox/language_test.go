@@ -59,7 +59,6 @@ func TestStacksNameTheUsersLines(t *testing.T) {
 		"host call":   {"export default async (e: any, ctx: any) => {\n\n  await ctx.kv.get('', 'x')\n}", "TypeError", "collection must be 1 to 256 bytes long, is 0", "fulfil.ts:3:"},
 		"a string":    {"export default () => { throw 'just this' }", "Error", "just this", ""},
 		"nothing":     {"export default () => Promise.reject()", "Error", "undefined", ""},
-		"not there":   {"export default async (e: any, ctx: any) => {\n  await ctx.email.send({})\n}", "Error", "ctx.email is not available in this version of PiCloud", "fulfil.ts:2:"},
 		"fetch":       {"export default async (e: any, ctx: any) => ctx.fetch('x:')", "TypeError", "fetch: scheme \"x\" is refused: only http and https", ""},
 		"never":       {"export default () => new Promise(() => {})", "Error", "the script's promise never settled: it waits, but no timer runs and no call is open", ""},
 		"timer":       {"export default () => new Promise(() => {\n  setTimeout(() => {\n    throw new RangeError('late') }, 1)\n})", "RangeError", "late", "fulfil.ts:3:"},

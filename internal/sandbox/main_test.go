@@ -93,7 +93,7 @@ func newBench(t testing.TB, size int) *bench {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	b := &bench{TB: t, kv: &memoryKV{}}
-	b.pool, err = sandbox.New(sandbox.Options{Command: []string{self, "sandbox-child"}, Size: size, KV: b.kv, Log: silent()})
+	b.pool, err = sandbox.New(sandbox.Options{Command: []string{self, "sandbox-child"}, Size: size, KV: b.kv, Log: silent(), Mail: picloud.MailRules{Domain: "localhost", Relay: true}})
 	require.NoError(t, err)
 	t.Cleanup(b.pool.Close)
 	return b

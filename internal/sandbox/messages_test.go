@@ -49,3 +49,48 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		require.Equal(t, `"`+want+`"`, b.value(`try { await `+call+`; return "sent"; } catch (e: any) { return String(e); }`), call)
 	}
 }
+
+// A mail is kept with its sender and its id; the same script run again gives it the same id.
+func TestMailsAreEffects(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	out := b.run(`export default async (e: any, ctx: any) => {
+		await ctx.email.send({ to: "a@b.example", subject: "Grüße", text: "x" });
+		await ctx.email.send({ to: ["Ann <a@b.example>", "c@d.example"], cc: [], bcc: "e@f.example", from: "me@x.example", reply_to: "r@x.example", subject: "2", html: "<p>", headers: { "X-Tag": "1" },
+			attachments: [{ filename: "a.txt", content: btoa("hi") }] });
+	}`)
+	require.Nil(t, out.Failure, "%v", out.Failure)
+	require.Len(t, out.Effects, 2)
+	require.Equal(t, picloud.Effect{
+		Type: picloud.EffectEmailSend, To: []string{"a@b.example"}, Subject: "Grüße", Size: 51,
+		Value: []byte(`{"to":["a@b.example"],"from":"fulfil@shop.localhost","subject":"Grüße","text":"x","message_id":"0190-exec.1@localhost"}`),
+	}, out.Effects[0])
+	require.Equal(t, []string{"a@b.example", "c@d.example", "e@f.example"}, out.Effects[1].To)
+	require.Contains(t, string(out.Effects[1].Value), `"message_id":"0190-exec.2@localhost"`)
+	require.Nil(t, out.Effects[1].Kept().Value)
+}
+
+func TestMailsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	for mail, want := range map[string]string{
+		`null`:                                            "TypeError: mail must be an object {to, subject, text, …}",
+		`{ subject: "x", text: "x" }`:                     "TypeError: to is required: an address or a list of addresses",
+		`{ to: "nobody", text: "x" }`:                     `TypeError: to[0] \"nobody\" is no address: write \"a@b.example\" or \"Ann <a@b.example>\"`,
+		`{ to: ["a@b.c", 7], text: "x" }`:                 "TypeError: to must be an address or a list of addresses",
+		`{ to: "a@b.c" }`:                                 "TypeError: text is required, or html, or attachments: the mail is empty",
+		`{ to: "a@b.c", text: "x", body: "x" }`:           "TypeError: body is no field of a mail: there are attachments, bcc, cc, from, headers, html, reply_to, subject, text, to",
+		`{ to: "a@b.c", text: "x", subject: "a\n b: c" }`: "TypeError: subject must be one line of at most 998 bytes",
+		`{ to: "a@b.c", text: "x", headers: { "X-A": "1\r\nBcc: d@e.f" } }`: "TypeError: headers.X-A must be one line of at most 2000 bytes",
+		`{ to: "a@b.c", text: "x", headers: { "bcc": "d@e.f" } }`:           "TypeError: headers.bcc cannot be set: it is made of the mail's other fields",
+		`{ to: "a@b.c", text: "x", headers: { "X: Y": "1" } }`:              "TypeError: headers.X: Y is no name of a header",
+		`{ to: "a@b.c\r\nRCPT TO:<d@e.f>", text: "x" }`:                     "TypeError: to[0]",
+		`{ to: "a@b.c", text: "x", from: "x" }`:                             "TypeError: from",
+		`{ to: "a@b.c", attachments: [{ filename: "a", content: "%%%" }] }`: "TypeError: attachments must be a list of {filename, content_type?, content (base64)}",
+		`{ to: "a@b.c", attachments: [{ filename: "", content: "" }] }`:     "TypeError: attachments[0].filename must be one line of 1 to 255 bytes",
+		`{ to: Array(101).fill("a@b.c"), text: "x" }`:                       "TypeError: to has 101 recipients with cc and bcc: at most 100",
+		`{ to: "a@b.c", text: "x".repeat(2 ** 20) }`:                        "RangeError: mail has 1048600 bytes, the payload limit is 1048576",
+	} {
+		require.Contains(t, b.value(`try { await ctx.email.send(`+mail+`); return "sent"; } catch (e: any) { return String(e); }`), want, mail)
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -51,6 +50,8 @@ type Options struct {
 	KV picloud.KVReader
 	// Secrets is what ctx.secrets reads; nil = no app has any.
 	Secrets picloud.SecretReader
+	// Mail is what becomes of ctx.email.send: without a domain and a relay it throws.
+	Mail picloud.MailRules
 	// Ceiling bounds the limits of every run; zero fields are those of picloud.DefaultLimits.
 	Ceiling picloud.Limits
 	// Egress says where ctx.fetch may connect; nil = the public Internet only.
@@ -78,8 +79,6 @@ type Pool struct {
 	idle  []*process // bound to their apps, the last used at the end
 	ended bool
 	warn  sync.Once
-
-	started, finished, killed atomic.Int64 // children: see Stats
 }
 
 // programPath gives the absolute path of the children's program: they are started in a folder of their own. What cannot be run is said now, and not by a pool
@@ -138,7 +137,6 @@ func (p *Pool) requireAll() error {
 	if err != nil {
 		return fmt.Errorf("start sandbox child: %w", err)
 	}
-	p.started.Add(1)
 	p.retire(c)
 	if len(c.warnings) > 0 {
 		return fmt.Errorf("require all layers of the sandbox: this machine refuses %s", strings.Join(c.warnings, "; "))
@@ -190,7 +188,6 @@ func (p *Pool) refill() {
 			}
 			continue
 		}
-		p.started.Add(1)
 		p.warn.Do(func() {
 			if len(c.warnings) > 0 {
 				p.options.Log.WithField("layers", c.warnings).Warn("sandbox lacks layers of protection that this machine refuses")
@@ -276,7 +273,6 @@ func (p *Pool) discard(c *process) {
 func (p *Pool) retire(c *process) {
 	c.kill()
 	<-c.dead
-	p.finished.Add(1)
 }
 
 // bind gives a context that ends with ctx or the pool, whichever is first.

@@ -57,6 +57,7 @@ func newSession(ctx context.Context, c *process, limits picloud.Limits, o Option
 	host.NewTopics(s.kv).Register(s.table)
 	host.NewQueues(s.kv).Register(s.table)
 	s.secret.Register(s.table)
+	host.NewEmail(s.kv, o.Mail, run).Register(s.table)
 	s.replies.child = c
 	s.fetch.Register(s.table)
 	return s

@@ -57,7 +57,7 @@ func TestTypesEqualTheRuntime(t *testing.T) {
 		const members: any = {}, statics: any = {}, missing: string[] = [];
 		const names = (o: object, without: string[]) => Object.getOwnPropertyNames(o).filter((n) => !without.includes(n)).sort();
 		const plains: any = { Context: Object.keys(ctx).sort(), ExecutionInfo: Object.keys(ctx.execution).sort(), KV: Object.keys(ctx.kv).sort(), Topics: Object.keys(ctx.topics).sort(),
-			Queues: Object.keys(ctx.queues).sort(), Console: Object.keys(console).sort(), "typeof performance": names(performance, []), "typeof navigator": names(navigator, []) };
+			Queues: Object.keys(ctx.queues).sort(), Email: Object.keys(ctx.email).sort(), Console: Object.keys(console).sort(), "typeof performance": names(performance, []), "typeof navigator": names(navigator, []) };
 		for (const name of `+string(input)+`) {
 			const value = (globalThis as any)[name];
 			if (value === undefined) missing.push(name);

@@ -68,7 +68,7 @@ func (r *run) count(op string) *picloud.ScriptError {
 	if r.made++; r.made > limits.HostCalls {
 		return fault.HostCalls(limits)
 	}
-	if op == frame.OpKVSet || op == frame.OpKVDelete || op == frame.OpTopicPublish || op == frame.OpQueueSend {
+	if op == frame.OpKVSet || op == frame.OpKVDelete || op == frame.OpTopicPublish || op == frame.OpQueueSend || op == frame.OpEmailSend {
 		if r.effects++; r.effects > limits.Effects {
 			return fault.Effects(limits)
 		}

@@ -5,7 +5,7 @@
   return {
     // complete adds to ctx what is not there yet, so that its use says so.
     complete(ctx) {
-      for (const name of ["queues", "topics", "email", "fetch", "secrets"]) {
+      for (const name of ["fetch", "secrets"]) {
         if (name in ctx) continue;
         Object.defineProperty(ctx, name, {
           get() { throw new Error("ctx." + name + " is not available in this version of PiCloud"); },

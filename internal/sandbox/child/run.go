@@ -300,7 +300,7 @@ func (r *run) context() (goja.Value, error) {
 		{execution, "id", h.ExecutionID}, {execution, "attempt", h.Attempt}, {execution, "depth", h.Depth}, {execution, "rootId", h.RootID},
 		{execution, "parentId", parent}, {execution, "dryRun", h.DryRun},
 		{o, "app", h.App}, {o, "script", h.Script}, {o, "version", h.Version}, {o, "execution", execution}, {o, "kv", r.kv()}, {o, "topics", r.topics()}, {o, "queues", r.queues()},
-		{o, "secrets", r.secrets()},
+		{o, "email", r.email()}, {o, "secrets", r.secrets()},
 	} {
 		if err := p.of.Set(p.name, p.value); err != nil {
 			return nil, fmt.Errorf("make ctx.%s: %w", p.name, err)

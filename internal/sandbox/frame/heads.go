@@ -54,6 +54,7 @@ const (
 	OpTopicPublish = "topic.publish"
 	OpQueueSend    = "queue.send"
 	OpSecretGet    = "secret.get"
+	OpEmailSend    = "email.send"
 )
 
 // Call is one call of a script to the server.

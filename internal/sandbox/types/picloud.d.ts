@@ -19,6 +19,7 @@ interface Context {
   readonly topics: Topics;
   readonly queues: Queues;
   readonly secrets: Secrets;
+  readonly email: Email;
   /** The same function as the global fetch. */
   readonly fetch: typeof fetch;
 }
@@ -70,6 +71,30 @@ interface Secrets {
    * [secret NAME] in logs, errors, and what is kept of result and effects.
    */
   get(name: string): Promise<string>;
+}
+
+interface Email {
+  /**
+   * Throws where a field is wrong, and where the instance has no relay for other domains than its own. The mail goes out after the run's commit: what becomes of it
+   * is shown by an execution of kind "mail", and by a dead letter where it is refused.
+   */
+  send(mail: OutgoingMail): Promise<void>;
+}
+
+/** Addresses are "a@b.example" or "Ann <a@b.example>". One of text, html and attachments is needed. */
+interface OutgoingMail {
+  to: string | string[];
+  cc?: string | string[];
+  bcc?: string | string[];
+  /** The instance's default if left out. */
+  from?: string;
+  reply_to?: string;
+  subject?: string;
+  text?: string;
+  html?: string;
+  headers?: Record<string, string>;
+  /** content is base64. */
+  attachments?: { filename: string; content_type?: string; content: string }[];
 }
 
 /** Throw it, and the execution goes straight to the dead letters: no further attempt. */
@@ -138,7 +163,7 @@ type TopicEvent<T = any> = CloudEvent<T, "picloud.topic.message">;
 /** subject is the queue, data what was sent. */
 type QueueEvent<T = any> = CloudEvent<T, "picloud.queue.message">;
 
-/** subject is the address it came to. */
+/** subject is the address it came to. Addresses are bare ("a@b.example"); headers have lower-case names. */
 type EmailEvent = CloudEvent<
   {
     from: string;
@@ -150,11 +175,16 @@ type EmailEvent = CloudEvent<
     headers: Record<string, string>;
     /** content is base64. */
     attachments: { filename: string; content_type: string; size: number; content: string }[];
-    spf: string;
-    dkim: string;
+    spf: AuthResult;
+    dkim: AuthResult;
+    /** Why part of the mail could not be read; raw is the whole mail then, in base64. */
+    malformed?: string;
+    raw?: string;
   },
   "picloud.email.received"
 >;
+
+type AuthResult = "pass" | "fail" | "softfail" | "neutral" | "none" | "temperror" | "permerror";
 
 type DeadLetterEvent = CloudEvent<
   {
