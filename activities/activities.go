@@ -19,9 +19,10 @@ const (
 	ReplayLettersName      = "ReplayLetters"
 	DryRunLettersName      = "DryRunLetters"
 	EndBulkReplayName      = "EndBulkReplay"
+	HandOverMailName       = "HandOverMail"
 )
 
-// Activities are the activities with what they need. All fields down to DryRunner must be set; Inbox may be nil in a process where no caller waits.
+// Activities are the activities with what they need. All fields down to MailDomain must be set; Inbox may be nil in a process where no caller waits.
 type Activities struct {
 	Journal   picloud.Journal
 	Sandbox   picloud.Sandbox
@@ -30,9 +31,13 @@ type Activities struct {
 	Ticks     picloud.Ticks
 	Bulk      picloud.BulkWork
 	DryRunner picloud.DryRunner
-	Random    func() float64   // uniform in [0,1), for jitter; nil = math/rand
-	Seed      func() int64     // of a script's Math.random; nil = math/rand
-	Now       func() time.Time // nil = time.Now
+	Mails     picloud.OutgoingMails
+	Courier   picloud.Courier
+	// MailDomain is the domain whose mailboxes are the instance's own.
+	MailDomain picloud.MailDomain
+	Random     func() float64   // uniform in [0,1), for jitter; nil = math/rand
+	Seed       func() int64     // of a script's Math.random; nil = math/rand
+	Now        func() time.Time // nil = time.Now
 	// StopGrace is how long a script may go on when its worker is stopping, before it is handed back; the worker sets it.
 	StopGrace time.Duration
 }

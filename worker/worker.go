@@ -86,6 +86,8 @@ func register(r Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(workflows.BulkReplay, workflow.RegisterOptions{Name: workflows.BulkReplayName})
 	r.RegisterActivityWithOptions(a.ReplayLetters, activity.RegisterOptions{Name: activities.ReplayLettersName})
 	r.RegisterActivityWithOptions(a.EndBulkReplay, activity.RegisterOptions{Name: activities.EndBulkReplayName})
+	r.RegisterWorkflowWithOptions(workflows.SendMail, workflow.RegisterOptions{Name: workflows.SendMailName})
+	r.RegisterActivityWithOptions(a.HandOverMail, activity.RegisterOptions{Name: activities.HandOverMailName})
 	r.RegisterActivityWithOptions(a.OpenTick, activity.RegisterOptions{Name: activities.OpenTickName})
 	r.RegisterActivityWithOptions(a.RunScript, activity.RegisterOptions{Name: activities.RunScriptName})
 	r.RegisterActivityWithOptions(a.BuryExecution, activity.RegisterOptions{Name: activities.BuryExecutionName})

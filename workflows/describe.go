@@ -65,6 +65,9 @@ const longestSummary = 200
 // Summary is the one line that the Temporal UI shows for an execution: "fulfil v3 ← kv orders/42 created".
 func Summary(f picloud.Firing) string {
 	s := fmt.Sprintf("%s v%d ← %s", f.Script, f.Version, f.What)
+	if f.Kind == picloud.KindMail {
+		s = fmt.Sprintf("%s v%d → %s", f.Script, f.Version, f.What)
+	}
 	if len(s) > longestSummary {
 		s = strings.ToValidUTF8(s[:longestSummary], "") + "…"
 	}

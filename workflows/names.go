@@ -12,6 +12,7 @@ const (
 	RetentionName  = "Retention"
 	CronTickName   = "CronTick"
 	BulkReplayName = "BulkReplay"
+	SendMailName   = "SendMail"
 )
 
 // The task queues.
@@ -37,6 +38,12 @@ const bulkReplayIDPrefix = "bulk-replay:"
 
 // BulkReplayID is the workflow id of the bulk replay with that id.
 func BulkReplayID(id string) string { return bulkReplayIDPrefix + id }
+
+// mailIDPrefix begins the workflow ids of mails.
+const mailIDPrefix = "mail:"
+
+// MailID is the workflow id of the hand-over of a mail, whose execution has that id.
+func MailID(executionID string) string { return mailIDPrefix + executionID }
 
 // The search attributes of an Execution, all of them set at its start. They hold names, never payload data.
 var (

@@ -85,6 +85,24 @@ func dryRuns() workflow.ActivityOptions {
 	return options
 }
 
+// The hand-over of a mail: what the relay puts off is tried again for a day, as other mail servers do.
+const (
+	mailTimeout  = 2 * time.Minute
+	mailLifetime = 24 * time.Hour
+)
+
+// mailHandOver is for mails on their way to the relay.
+func mailHandOver(f picloud.Firing) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              TaskQueue,
+		StartToCloseTimeout:    mailTimeout,
+		ScheduleToCloseTimeout: mailLifetime,
+		WaitForCancellation:    true, // what it has handed over by then counts
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 3, MaximumInterval: 30 * time.Minute},
+		Summary:                "hand over " + f.What,
+	}
+}
+
 // maintenance is for the daily work on the tables: slow, and not in a hurry.
 func maintenance() workflow.ActivityOptions {
 	return workflow.ActivityOptions{

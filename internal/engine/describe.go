@@ -15,8 +15,9 @@ import (
 
 // execution turns a running workflow into the execution that it is.
 func execution(info *workflowpb.WorkflowExecutionInfo) (picloud.Execution, error) {
+	workflowID := info.GetExecution().GetWorkflowId()
 	x := picloud.Execution{
-		ID:        strings.TrimPrefix(info.GetExecution().GetWorkflowId(), workflows.ExecutionID("")),
+		ID:        workflowID[strings.IndexByte(workflowID, ':')+1:],
 		Status:    picloud.StatusRunning,
 		StartedAt: info.GetStartTime().AsTime(),
 	}

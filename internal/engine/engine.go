@@ -86,8 +86,12 @@ func (e *Engine) Ping(ctx context.Context) error {
 // Start begins the workflow of a firing, eagerly where this process has a worker on the engine's client: then its first attempt needs no task queue.
 func (e *Engine) Start(ctx context.Context, f picloud.Firing) error {
 	shown := workflows.Describe(f)
+	name, id := workflows.ExecutionName, workflows.ExecutionID(f.ExecutionID)
+	if f.Kind == picloud.KindMail {
+		name, id = workflows.SendMailName, workflows.MailID(f.ExecutionID)
+	}
 	options := client.StartWorkflowOptions{
-		ID:                       workflows.ExecutionID(f.ExecutionID),
+		ID:                       id,
 		TaskQueue:                workflows.TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
@@ -98,7 +102,7 @@ func (e *Engine) Start(ctx context.Context, f picloud.Firing) error {
 		StaticDetails:            shown.Details,
 	}
 	// Where the id is taken, the SDK gives the run that has it: started already is success.
-	if _, err := e.client.ExecuteWorkflow(ctx, options, workflows.ExecutionName, workflows.Input{Firing: f}); err != nil {
+	if _, err := e.client.ExecuteWorkflow(ctx, options, name, workflows.Input{Firing: f}); err != nil {
 		return fmt.Errorf("start execution: %w", err)
 	}
 	return nil
@@ -106,37 +110,52 @@ func (e *Engine) Start(ctx context.Context, f picloud.Firing) error {
 
 // Await blocks until the execution's workflow is closed, however it ended, or ctx ends.
 func (e *Engine) Await(ctx context.Context, executionID string) error {
-	err := e.client.GetWorkflow(ctx, workflows.ExecutionID(executionID), "").Get(ctx, nil)
-	if _, closed := errors.AsType[*temporal.WorkflowExecutionError](err); err == nil || closed {
-		return nil
-	}
-	if _, late := errors.AsType[*serviceerror.DeadlineExceeded](err); late { // gRPC's word for the end of ctx, which it sees a moment earlier
-		return fmt.Errorf("await execution: %w", context.DeadlineExceeded)
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("await execution: %w", ctx.Err())
-	}
-	return wrapMissing("await execution", executionID, err)
+	return ofEither(executionID, func(workflowID string) error {
+		err := e.client.GetWorkflow(ctx, workflowID, "").Get(ctx, nil)
+		if _, closed := errors.AsType[*temporal.WorkflowExecutionError](err); err == nil || closed {
+			return nil
+		}
+		if _, late := errors.AsType[*serviceerror.DeadlineExceeded](err); late { // gRPC's word for the end of ctx, which it sees a moment earlier
+			return fmt.Errorf("await execution: %w", context.DeadlineExceeded)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("await execution: %w", ctx.Err())
+		}
+		return wrapMissing("await execution", executionID, err)
+	})
 }
 
 // Cancel asks a running execution to end.
 func (e *Engine) Cancel(ctx context.Context, executionID string) error {
-	id := workflows.ExecutionID(executionID)
-	// Temporal takes a cancellation of a closed workflow and forgets it.
-	described, err := e.client.DescribeWorkflowExecution(ctx, id, "")
-	if err != nil {
-		return wrapMissing("describe execution", executionID, err)
+	return ofEither(executionID, func(id string) error {
+		// Temporal takes a cancellation of a closed workflow and forgets it.
+		described, err := e.client.DescribeWorkflowExecution(ctx, id, "")
+		if err != nil {
+			return wrapMissing("describe execution", executionID, err)
+		}
+		if described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			return picloud.NotFoundError("execution", executionID)
+		}
+		return wrapMissing("cancel execution", executionID, e.client.CancelWorkflow(ctx, id, ""))
+	})
+}
+
+// ofEither does something with the workflow of an execution, which is an Execution unless it is a SendMail: that is tried when the first is not there.
+func ofEither(executionID string, do func(workflowID string) error) error {
+	err := do(workflows.ExecutionID(executionID))
+	if picloud.ErrorCode(err) == "execution_not_found" {
+		return do(workflows.MailID(executionID))
 	}
-	if described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return picloud.NotFoundError("execution", executionID)
-	}
-	return wrapMissing("cancel execution", executionID, e.client.CancelWorkflow(ctx, id, ""))
+	return err
 }
 
 // URL is the page of the execution in the Temporal UI, which finds the latest run of the workflow by itself.
-func (e *Engine) URL(executionID string) string {
-	return fmt.Sprintf("%s/temporal/namespaces/%s/workflows/%s",
-		e.baseURL, url.PathEscape(e.namespace), url.QueryEscape(workflows.ExecutionID(executionID)))
+func (e *Engine) URL(kind picloud.Kind, executionID string) string {
+	id := workflows.ExecutionID(executionID)
+	if kind == picloud.KindMail {
+		id = workflows.MailID(executionID)
+	}
+	return fmt.Sprintf("%s/temporal/namespaces/%s/workflows/%s", e.baseURL, url.PathEscape(e.namespace), url.QueryEscape(id))
 }
 
 // wrapMissing turns Temporal's "not found" (never started, closed, or deleted after its retention) into the domain's, and wraps all else.

@@ -168,7 +168,7 @@ func TestURL(t *testing.T) {
 	e, err := engine.New(engine.Options{Address: "127.0.0.1:1", BaseURL: "http://127.0.0.1:8080"})
 	require.NoError(t, err)
 	t.Cleanup(e.Close)
-	assert.Equal(t, "http://127.0.0.1:8080/temporal/namespaces/default/workflows/execution%3A42", e.URL("42"))
+	assert.Equal(t, "http://127.0.0.1:8080/temporal/namespaces/default/workflows/execution%3A42", e.URL(picloud.KindKV, "42"))
 }
 
 func TestSummary(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/workflows"
@@ -17,9 +16,13 @@ import (
 
 // Running asks Temporal for the one workflow: unlike a list it is never behind.
 func (e *Engine) Running(ctx context.Context, appID, executionID string) (picloud.Execution, error) {
-	described, err := e.client.DescribeWorkflowExecution(ctx, workflows.ExecutionID(executionID), "")
+	var described *workflowservice.DescribeWorkflowExecutionResponse
+	err := ofEither(executionID, func(workflowID string) (err error) {
+		described, err = e.client.DescribeWorkflowExecution(ctx, workflowID, "")
+		return wrapMissing("describe execution", executionID, err)
+	})
 	if err != nil {
-		return picloud.Execution{}, wrapMissing("describe execution", executionID, err)
+		return picloud.Execution{}, err
 	}
 	info := described.GetWorkflowExecutionInfo()
 	x, err := execution(info)
@@ -73,47 +76,10 @@ func (e *Engine) ListRunning(
 	return list, nil
 }
 
-// cancelsAtATime bounds the cancellations that CancelMany has under way.
-const cancelsAtATime = 8
-
-// CancelMany implements picloud.Engine. What has ended between the list and its cancellation counts too.
-func (e *Engine) CancelMany(ctx context.Context, app picloud.App, filter picloud.ExecutionFilter, limit int) (n int, more bool, err error) {
-	filter.Status = picloud.StatusRunning
-	page := picloud.Page{Limit: picloud.MaxPageLimit}
-	var found []picloud.Execution
-	for len(found) < limit {
-		list, err := e.ListRunning(ctx, app, filter, page)
-		if err != nil {
-			return 0, false, err
-		}
-		found = append(found, list.Items...)
-		if page.Cursor = list.Next; page.Cursor == "" {
-			break
-		}
-	}
-	more = len(found) > limit || page.Cursor != ""
-	found = found[:min(len(found), limit)]
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cancelsAtATime)
-	for _, x := range found {
-		group.Go(func() error {
-			err := wrapMissing("cancel execution", x.ID, e.client.CancelWorkflow(ctx, workflows.ExecutionID(x.ID), ""))
-			if picloud.ErrorCode(err) == "execution_not_found" {
-				return nil
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return 0, false, err
-	}
-	return len(found), more, nil
-}
-
 // runningQuery is the visibility query; SQL visibility lists the newest first by itself and takes no ORDER BY.
 func runningQuery(slug string, filter picloud.ExecutionFilter) string {
 	conditions := []string{
-		"WorkflowType = " + quote(workflows.ExecutionName),
+		"WorkflowType IN (" + quote(workflows.ExecutionName) + ", " + quote(workflows.SendMailName) + ")",
 		"ExecutionStatus = 'Running'",
 		workflows.AppKey.GetName() + " = " + quote(slug),
 	}
