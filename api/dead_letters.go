@@ -118,12 +118,8 @@ func (s *server) CountDeadLetters(ctx context.Context, request CountDeadLettersR
 	if err != nil {
 		return nil, err
 	}
-	unresolved, err := s.DeadLetters.CountUnresolved(ctx, app.ID)
-	if err != nil {
-		return nil, err
-	}
-	dropped, err := s.DeadLetters.CountDropped(ctx, app.ID)
-	return CountDeadLetters200JSONResponse{Unresolved: unresolved, Dropped: dropped}, err
+	n, err := s.DeadLetters.CountUnresolved(ctx, app.ID)
+	return CountDeadLetters200JSONResponse{Unresolved: n}, err
 }
 
 // GetDeadLetter implements StrictServerInterface.

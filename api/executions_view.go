@@ -14,7 +14,7 @@ func (s *server) temporalURL(x picloud.Execution) *string {
 	if x.Status == picloud.StatusQueued {
 		return nil
 	}
-	return orNil(s.Engine.URL(x.ID))
+	return orNil(s.Engine.URL(x.Kind, x.ID))
 }
 
 func (s *server) toSummary(x picloud.Execution) ExecutionSummary {
@@ -107,5 +107,9 @@ func toLogLine(l picloud.LogLine) LogLine {
 }
 
 func toEffect(e picloud.Effect) Effect {
-	return Effect{Type: string(e.Type), Collection: orNil(e.Collection), Key: orNil(e.Key), Topic: orNil(e.Topic), Queue: orNil(e.Queue), Delay: optionalDuration(e.Delay), Priority: orNil(e.Priority), OrderingKey: orNil(e.OrderingKey), Value: e.Value}
+	e = e.Kept() // of a dry run too
+	return Effect{
+		Type: string(e.Type), Collection: orNil(e.Collection), Key: orNil(e.Key), Topic: orNil(e.Topic), Queue: orNil(e.Queue), Delay: optionalDuration(e.Delay), Priority: orNil(e.Priority), OrderingKey: orNil(e.OrderingKey),
+		To: e.To, Subject: orNil(e.Subject), Size: orNil(e.Size), Value: e.Value,
+	}
 }

@@ -23,6 +23,7 @@ var samples = map[picloud.Kind]func(picloud.Trigger) sample{
 	picloud.KindPubSub:     pubSubSample,
 	picloud.KindQueue:      queueSample,
 	picloud.KindCron:       cronSample,
+	picloud.KindEmail:      emailSample,
 	picloud.KindDeadLetter: letterSample,
 }
 
@@ -92,6 +93,16 @@ func queueSample(t picloud.Trigger) sample {
 
 func cronSample(t picloud.Trigger) sample {
 	return sample{t.Name, t.Name, picloud.TypeCronTick, map[string]string{"scheduled_at": time.Now().UTC().Format(time.RFC3339), "schedule": t.Cron.Schedule}}
+}
+
+func emailSample(t picloud.Trigger) sample {
+	local := covered(t.Email.Address)
+	address := local + "@app.localhost"
+	return sample{local, address, picloud.TypeEmailReceived, picloud.EmailData{
+		From: "ann@example.com", To: []string{address}, CC: []string{}, Subject: "Where is my order?", Text: "Hello,\n\nwhere is order 42?\n\nAnn\n",
+		Headers:     map[string]string{"from": "Ann <ann@example.com>", "to": address, "subject": "Where is my order?", "message-id": "<42@example.com>", "return-path": "<ann@example.com>"},
+		Attachments: []picloud.EmailAttachment{{Filename: "receipt.txt", ContentType: "text/plain", Size: 8, Content: []byte("order 42")}}, SPF: picloud.AuthPass, DKIM: picloud.AuthPass,
+	}}
 }
 
 // letterSample is the letter of a script that failed on a message.

@@ -24,7 +24,7 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), flowScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
 		identityScenarios())
 }
 
@@ -367,7 +367,7 @@ func triggerScenarios() []scenario {
 	return []scenario{
 		made, madeHTTP,
 		create("kind unknown", "tea", `{}`, "", 422, "invalid", "kind"),
-		create("kind later", "email", `{}`, "", 422, "invalid", "kind"),
+		create("kind of no trigger", "mail", `{}`, "", 422, "invalid", "kind"),
 		kv("no collection", `{}`, "config.collection"), kv("empty collection", `{"collection":""}`, "config.collection"),
 		kv("star inside", `{"collection":"a*b"}`, "config.collection"), kv("two stars", `{"collection":"**"}`, "config.collection"),
 		kv("long", `{"collection":"`+long(257)+`"}`, "config.collection"), kv("NUL", `{"collection":"\u0000"}`, "config.collection"),
@@ -386,7 +386,6 @@ func triggerScenarios() []scenario {
 			s.says = []string{`"line":2`, `"column":7`, "undefined field 'dat'"}
 			return s
 		}(),
-		patch("flow", `{"flow":{"priority":3}}`, 200, "", "", `"flow":{"priority":3}`), patch("flow bad", `{"flow":{"throttle":{"limit":1}}}`, 422, "invalid", "flow.throttle.per"), patch("flow away", `{"flow":null}`, 200, "", "", `"flow":null`),
 		patch("filter", `{"filter":"event.depth < 3"}`, 200, "", "", `"filter":"event.depth \u003c 3"`), patch("filter away", `{"filter":null}`, 200, "", "", `"filter":null`),
 		patch("filter empty", `{"filter":""}`, 200, "", "", `"filter":null`), patch("filter bad", `{"filter":"("}`, 422, "invalid", "filter"),
 		retry("duration", `{"initial_interval":"soon"}`, "retry.initial_interval"), retry("duration number", `{"maximum_interval":3}`, "retry.maximum_interval"),

@@ -10,9 +10,6 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// laterKinds are kinds that the contract has and this version does not.
-var laterKinds = []string{"email"}
-
 // checkKind says whether triggers can be registered for kind.
 func checkKind(kind picloud.Kind) error {
 	if slices.Contains(picloud.Kinds, kind) {
@@ -23,9 +20,6 @@ func checkKind(kind picloud.Kind) error {
 		names[i] = string(k)
 	}
 	have := strings.Join(names, ", ")
-	if slices.Contains(laterKinds, string(kind)) {
-		return picloud.InvalidField("kind", "%q is not supported by this version yet: it has %s", kind, have)
-	}
 	return picloud.InvalidField("kind", "%q is no kind: there are %s", string(kind[:min(len(kind), 50)]), have)
 }
 
@@ -78,20 +72,15 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 		if c.MaxConcurrency != nil && *c.MaxConcurrency == 0 {
 			return picloud.InvalidField("config.max_concurrency", "must be 1 to %d; left out: no bound", picloud.MaxQueueConcurrency)
 		}
-		if c.BatchSize != nil || c.BatchWindow != nil {
-			return picloud.InvalidField("config.batch_size", "is not supported by this version yet")
-		}
-		if c.BatchSize != nil && *c.BatchSize == 0 {
-			return picloud.InvalidField("config.batch_size", "must be 1 to %d; left out: one message an execution", picloud.MaxBatchSize)
-		}
-		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency), BatchSize: deref(c.BatchSize)}
-		if c.BatchWindow != nil {
-			var err error
-			if t.Queue.BatchWindow, err = parseDuration("config.batch_window", *c.BatchWindow); err != nil {
-				return err
-			}
-		}
+		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency)}
 		return t.Queue.Check()
+	case picloud.KindEmail:
+		var c EmailTriggerConfig
+		if err := decodeJSON(raw, &c, "config"); err != nil {
+			return err
+		}
+		t.Email = &picloud.EmailConfig{Address: picloud.Glob(c.Address)}
+		return t.Email.Check()
 	case picloud.KindCron:
 		var c CronTriggerConfig
 		if err := decodeJSON(raw, &c, "config"); err != nil {
@@ -166,7 +155,9 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
 	case t.Queue != nil:
-		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency), BatchSize: orNil(t.Queue.BatchSize), BatchWindow: optionalDuration(t.Queue.BatchWindow)}
+		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency)}
+	case t.Email != nil:
+		config = EmailTriggerConfig{Address: string(t.Email.Address)}
 	case t.Cron != nil:
 		config = toCronConfig(*t.Cron)
 	case t.DeadLetter != nil:
@@ -244,6 +235,26 @@ func toRetry(p *picloud.RetryPolicy) *RetryPolicy {
 		MaximumAttempts: &p.MaximumAttempts, InitialInterval: &initial, BackoffCoefficient: &p.BackoffCoefficient, MaximumInterval: &most,
 		Jitter: &jitter, MaximumDuration: &bound, NonRetryableErrors: p.NonRetryableErrors,
 	}
+}
+
+// patchRetry applies a merge patch to a policy; null takes it away.
+func patchRetry(now *RetryPolicy, patch json.RawMessage) (*RetryPolicy, error) {
+	if string(patch) == "null" {
+		return nil, nil
+	}
+	target := []byte("{}")
+	if now != nil {
+		var err error
+		if target, err = json.Marshal(now); err != nil {
+			return nil, fmt.Errorf("encode retry policy: %w", err)
+		}
+	}
+	merged, err := mergePatch(target, patch)
+	if err != nil {
+		return nil, err
+	}
+	var p RetryPolicy
+	return &p, decodeJSON(merged, &p, "retry")
 }
 
 // mergePatch applies a JSON merge patch (RFC 7396) to target.
