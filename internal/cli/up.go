@@ -30,7 +30,8 @@ type upOptions struct {
 type upReady struct {
 	URL             string `json:"url"`
 	TemporalAddress string `json:"temporal_address"`
-	KeyFile         string `json:"key_file,omitempty"` // empty when the key came from PICLOUD_ADMIN_KEY
+	SMTPAddress     string `json:"smtp_address,omitempty"` // empty when it takes no mail
+	KeyFile         string `json:"key_file,omitempty"`     // empty when the key came from PICLOUD_ADMIN_KEY
 }
 
 // newUp is the whole of PiCloud in one process.
@@ -110,7 +111,7 @@ func applyTo(ctx context.Context, i *instance, dir string, log logrus.FieldLogge
 // welcome says where everything is and what to try.
 func welcome(out io.Writer, i *instance, opts upOptions) error {
 	if opts.json {
-		if err := json.NewEncoder(out).Encode(upReady{URL: i.url, TemporalAddress: i.temporalAddress, KeyFile: i.keyFile}); err != nil {
+		if err := json.NewEncoder(out).Encode(upReady{URL: i.url, TemporalAddress: i.temporalAddress, SMTPAddress: i.smtpAddress, KeyFile: i.keyFile}); err != nil {
 			return fmt.Errorf("print addresses: %w", err)
 		}
 		return nil
@@ -128,8 +129,9 @@ func welcome(out io.Writer, i *instance, opts upOptions) error {
     API           %[1]s/v1
     Scripts       %[1]s/run/<app>/<script>
     Temporal UI   %[1]s/temporal/   (any user name; the key is the password)
+    Mail          %[3]s
     Key           %[2]s
-`, i.url, key)
+`, i.url, key, i.mailInWords())
 	if opts.apply != "" {
 		text += fmt.Sprintf(`
   Three commands to try:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/netip"
 	"time"
 
@@ -18,7 +19,6 @@ type Config struct {
 	DataDir         string `env:"PICLOUD_DATA_DIR" envDefault:"./data"`              // private database, admin key
 	HTTPAddr        string `env:"PICLOUD_HTTP_ADDR" envDefault:"127.0.0.1:8080"`     // API, ingress, Temporal UI
 	TemporalAddr    string `env:"PICLOUD_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"` // gRPC of the in-process Temporal
-	MetricsAddr     string `env:"PICLOUD_METRICS_ADDR"`                              // /metrics without a key, on a listener of its own; "" = none
 	PublicURL       string `env:"PICLOUD_PUBLIC_URL"`                                // how users reach HTTPAddr; "" = http://<HTTPAddr>
 	AdminKey        string `env:"PICLOUD_ADMIN_KEY,unset"`                           // the first key; "" = made on the first start
 	InstanceKey     string `env:"PICLOUD_INSTANCE_KEY,unset"`                        // seals the secrets; "" = InstanceKeyFile
@@ -34,12 +34,10 @@ type Config struct {
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
 	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
 
-	RateLimitKey     float64 `env:"PICLOUD_RATE_LIMIT_KEY" envDefault:"1000"`    // requests a second with one key; 0 = no bound
-	RateLimitAddress float64 `env:"PICLOUD_RATE_LIMIT_ADDRESS" envDefault:"100"` // requests a second without a right key from one address; 0 = no bound
-
 	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
 	Root      Root      `envPrefix:"PICLOUD_ROOT_"`
+	Mail      Mail      `envPrefix:"PICLOUD_"`
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
 	Sandbox   Sandbox   `envPrefix:"PICLOUD_SANDBOX_"`
@@ -53,6 +51,40 @@ type Root struct {
 	MaxCPU        time.Duration `env:"MAX_CPU" envDefault:"1h"` // of scripts
 }
 
+// Mail is what comes in by SMTP, and what scripts send.
+type Mail struct {
+	SMTPAddr  string             `env:"SMTP_ADDR" envDefault:"127.0.0.1:2525"` // SMTPOff = none
+	Domain    picloud.MailDomain `env:"MAIL_DOMAIN" envDefault:"localhost"`
+	PerMinute int                `env:"SMTP_MESSAGES_PER_MINUTE" envDefault:"300"` // of one IP address; 0 = no bound
+	DNS       string             `env:"MAIL_DNS"`                                  // host:port of the DNS server that SPF and DKIM ask; "" = the system's
+	RelayURL  string             `env:"SMTP_RELAY_URL,unset"`                      // may hold a password; "" = none
+	From      string             `env:"MAIL_FROM"`                                 // of mails that name no sender
+}
+
+// SMTPOff is the SMTPAddr of an instance that takes no mail.
+const SMTPOff = "off"
+
+// check says what is wrong, by the names of the variables.
+func (m Mail) check() (wrong []error) {
+	if err := m.Domain.Check(); err != nil {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_MAIL_DOMAIN: %w", err))
+	}
+	if m.PerMinute < 0 {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_SMTP_MESSAGES_PER_MINUTE is %d: at least 0", m.PerMinute))
+	}
+	if m.DNS != "" {
+		if _, _, err := net.SplitHostPort(m.DNS); err != nil {
+			wrong = append(wrong, fmt.Errorf("PICLOUD_MAIL_DNS: %w", err))
+		}
+	}
+	if m.From != "" {
+		if _, err := mail.ParseAddress(m.From); err != nil {
+			wrong = append(wrong, fmt.Errorf("PICLOUD_MAIL_FROM is no address: %w", err))
+		}
+	}
+	return wrong
+}
+
 // Retry is the policy of triggers that have none of their own.
 type Retry struct {
 	MaximumAttempts    int           `env:"MAXIMUM_ATTEMPTS" envDefault:"3"`
@@ -64,8 +96,7 @@ type Retry struct {
 // Retention is how many days things are kept.
 type Retention struct {
 	ExecutionDays           int `env:"EXECUTION_RETENTION_DAYS" envDefault:"14"`
-	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"` // resolved ones
-	UnresolvedLetterDays    int `env:"UNRESOLVED_DEAD_LETTER_RETENTION_DAYS" envDefault:"180"`
+	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"`
 	AbandonedExecutionsDays int `env:"ABANDONED_EXECUTIONS_RETENTION_DAYS" envDefault:"7"`
 }
 
@@ -128,7 +159,6 @@ func (c Config) check() error {
 	}
 	atLeast("PICLOUD_EXECUTION_RETENTION_DAYS", c.Retention.ExecutionDays, 1)
 	atLeast("PICLOUD_DEAD_LETTER_RETENTION_DAYS", c.Retention.DeadLetterDays, 1)
-	atLeast("PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS", c.Retention.UnresolvedLetterDays, 1)
 	atLeast("PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS", c.Retention.AbandonedExecutionsDays, 1)
 	atLeast("PICLOUD_SANDBOX_PROCESSES", c.Sandbox.Processes, 0)
 	atLeast("PICLOUD_SANDBOX_MAX_MEMORY_MB", c.Sandbox.MaxMemoryMB, 8)
@@ -168,6 +198,7 @@ func (c Config) check() error {
 	if c.AdminKey != "" && len(c.AdminKey) < 16 {
 		wrong = append(wrong, errors.New("PICLOUD_ADMIN_KEY is too short: at least 16 characters"))
 	}
+	wrong = append(wrong, c.Mail.check()...)
 	if err := c.RetryPolicy().Check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_TRIGGER_RETRY_*: %w", err))
 	}

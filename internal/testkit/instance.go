@@ -30,6 +30,7 @@ const (
 type Instance struct {
 	URL             string `json:"url"`
 	TemporalAddress string `json:"temporal_address"`
+	SMTPAddress     string `json:"smtp_address"`
 
 	Key     string                      // the admin key
 	DataDir string                      // its data folder: start another Instance on it after a Kill
