@@ -2,12 +2,13 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// nextFires is how many of the next times of a cron trigger are shown.
-const nextFires = 5
+// shownFires is how many of the next and of the last times of a cron trigger are shown.
+const shownFires = 5
 
 func parseCronConfig(c CronTriggerConfig) (picloud.CronConfig, error) {
 	parsed := picloud.CronConfig{
@@ -53,18 +54,62 @@ func (s *server) scheduled(ctx context.Context, t picloud.Trigger) (Trigger, err
 	if t.Kind == picloud.KindCron {
 		s.syncSchedule(ctx, t)
 	}
-	return s.withNextFires(ctx, t)
+	return s.withSchedule(ctx, t)
 }
 
-// withNextFires gives a trigger; one of kind cron with its next times.
-func (s *server) withNextFires(ctx context.Context, t picloud.Trigger) (Trigger, error) {
+// withSchedule gives a trigger; one of kind cron with how its schedule is.
+func (s *server) withSchedule(ctx context.Context, t picloud.Trigger) (Trigger, error) {
 	out, err := toTrigger(t)
-	if err != nil || t.Kind != picloud.KindCron || !t.Enabled {
+	if err != nil || t.Kind != picloud.KindCron {
 		return out, err
 	}
-	out.NextFires, err = s.Schedules.NextFires(ctx, t.ID, nextFires)
-	if err != nil { // the trigger can be shown without them
-		s.Log.WithError(err).WithField("trigger", t.Name).Warn("cannot read the next times of a cron trigger")
+	state, err := s.Schedules.ScheduleState(ctx, t.ID)
+	if err != nil { // the trigger can be shown without it
+		s.Log.WithError(err).WithField("trigger", t.Name).Warn("cannot read the schedule of a cron trigger")
+		return out, nil
 	}
+	if t.Enabled {
+		out.NextFires = state.Next[:min(shownFires, len(state.Next))]
+	}
+	for _, tick := range state.Last[:min(shownFires, len(state.Last))] {
+		out.LastFires = append(out.LastFires, CronTick{ScheduledAt: tick.ScheduledAt.UTC(), At: tick.At.UTC()})
+	}
+	out.MissedTicks, out.SkippedTicks = &state.Missed, &state.Skipped
 	return out, nil
+}
+
+// BackfillTrigger implements StrictServerInterface.
+func (s *server) BackfillTrigger(ctx context.Context, request BackfillTriggerRequestObject) (BackfillTriggerResponseObject, error) {
+	app, t, err := s.trigger(ctx, request.App, request.Trigger)
+	if err != nil {
+		return nil, err
+	}
+	if t.Cron == nil {
+		return nil, picloud.Errorf(picloud.Conflict, "not_cron", "the trigger is of kind %s: only the clock can be turned back", t.Kind)
+	}
+	if !t.Enabled {
+		return nil, picloud.Errorf(picloud.Conflict, "trigger_disabled", "the trigger is disabled: its ticks would fire nothing")
+	}
+	if err := app.CheckStarts(); err != nil {
+		return nil, err
+	}
+	b := picloud.Backfill{From: request.Body.From, To: request.Body.To}
+	switch deref(request.Body.Overlap) {
+	case "", "buffer_all":
+	case "allow_all":
+		b.AtOnce = true
+	default:
+		return nil, picloud.InvalidField("overlap", "must be buffer_all (one after the other) or allow_all")
+	}
+	ticks, err := b.Check(*t.Cron, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if ticks > 0 {
+		err = s.Schedules.Backfill(ctx, t.ID, b)
+	}
+	if err != nil && picloud.AsError(err) == nil {
+		err = engineFault(err)
+	}
+	return BackfillTrigger202JSONResponse{Ticks: ticks}, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -442,8 +443,15 @@ func (m *memory) SyncSchedule(_ context.Context, id string) error {
 	return m.unscheduled
 }
 
-func (m *memory) NextFires(_ context.Context, _ string, n int) ([]time.Time, error) {
-	return []time.Time{day, day.Add(time.Hour)}[:min(n, 2)], m.unscheduled
+func (m *memory) ScheduleState(context.Context, string) (picloud.ScheduleState, error) {
+	return picloud.ScheduleState{
+		Next: []time.Time{day, day.Add(time.Hour)}, Last: []picloud.TickTime{{ScheduledAt: day.Add(-time.Hour), At: day.Add(-time.Hour + time.Second)}}, Missed: 3, Skipped: 4,
+	}, m.unscheduled
+}
+
+func (m *memory) Backfill(_ context.Context, id string, b picloud.Backfill) error {
+	m.synced = append(m.synced, id+" "+b.From.Format(time.RFC3339)+" "+b.To.Format(time.RFC3339)+" "+strconv.FormatBool(b.AtOnce))
+	return m.unscheduled
 }
 
 func (m *memory) Endpoint(ctx context.Context, app, script string) (picloud.Endpoint, error) {

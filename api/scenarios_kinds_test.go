@@ -135,6 +135,53 @@ func shown(name string, trigger picloud.Trigger, says ...string) scenario {
 	}
 }
 
+// backfill is the scenario that the past of a trigger of kind cron is asked for.
+func backfill(name, body string, status int, code, field string, change ...func(*world)) scenario {
+	trigger := picloud.Trigger{
+		ID: testID(3), AppID: "app-shop", Name: "nightly", Kind: picloud.KindCron, Script: "hello", Enabled: true, RegisteredByPrincipal: "someone",
+		Cron: &picloud.CronConfig{Schedule: "0 3 * * *", Overlap: picloud.OverlapSkip},
+	}
+	return scenario{
+		name: name, operation: "backfillTrigger", method: "POST", path: shop + "/triggers/" + testID(3) + "/backfill", body: body, status: status, code: code, field: field,
+		before: func(w *world) {
+			w.triggers = append(w.triggers, trigger)
+			for _, c := range change {
+				c(w)
+			}
+		},
+	}
+}
+
+func backfillScenarios() []scenario {
+	const week = `"from":"2026-03-01T00:00:00Z","to":"2026-03-08T00:00:00Z"`
+	good := backfill("a week", `{`+week+`,"overlap":"allow_all"}`, 202, "", "")
+	good.says = []string{`{"ticks":7}`}
+	good.after = func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+		t.Helper()
+		require.Equal(t, []string{testID(3) + " 2026-03-01T00:00:00Z 2026-03-08T00:00:00Z true"}, w.synced)
+	}
+	none := backfill("no tick", `{"from":"2026-03-01T00:00:00Z","to":"2026-03-01T00:01:00Z"}`, 202, "", "")
+	none.says = []string{`{"ticks":0}`}
+	return []scenario{
+		good, none, backfill("one after the other", `{`+week+`}`, 202, "", ""),
+		backfill("the wrong way", `{"to":"2026-03-01T00:00:00Z","from":"2026-03-08T00:00:00Z"}`, 422, "invalid", "to"),
+		backfill("to come", `{"from":"2026-03-01T00:00:00Z","to":"2999-03-08T00:00:00Z"}`, 422, "invalid", "to"),
+		backfill("too long", `{"from":"2020-03-01T00:00:00Z","to":"2026-03-08T00:00:00Z"}`, 422, "invalid", "from"),
+		backfill("too many", `{`+week+`}`, 422, "invalid", "from", func(w *world) { w.triggers[len(w.triggers)-1].Cron.Schedule = "* * * * *" }),
+		backfill("overlap", `{`+week+`,"overlap":"skip"}`, 422, "invalid", "overlap"), backfill("no time", `{"from":"yesterday","to":"today"}`, 422, "invalid", "from"),
+		backfill("disabled", `{`+week+`}`, 409, "trigger_disabled", "", func(w *world) { w.triggers[len(w.triggers)-1].Enabled = false }),
+		backfill("engine away", `{`+week+`}`, 503, "engine_unavailable", "", func(w *world) { w.unscheduled = errDown }),
+		{
+			name: "not cron", operation: "backfillTrigger", method: "POST", path: shop + "/triggers/" + idKVTrigger + "/backfill", body: `{` + week + `}`, status: 409, code: "not_cron",
+		},
+		{name: "none", operation: "backfillTrigger", method: "POST", path: shop + "/triggers/" + idNoSuchThing + "/backfill", body: `{` + week + `}`, status: 404, code: "trigger_not_found"},
+		{
+			name: "schedule", operation: "getTrigger", path: shop + "/triggers/" + testID(3), status: 200, before: good.before,
+			says: []string{`"last_fires":[{"at":"2026-01-02T02:04:06Z","scheduled_at":"2026-01-02T02:04:05Z"}]`, `"missed_ticks":3`, `"skipped_ticks":4`, `"next_fires":[`},
+		},
+	}
+}
+
 func sampleScenarios() []scenario {
 	return []scenario{
 		shown("http", picloud.Trigger{Kind: picloud.KindHTTP, HTTP: &picloud.HTTPConfig{Methods: []string{"PUT"}, Path: "/orders/*"}},

@@ -24,7 +24,7 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), backfillScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
 		identityScenarios())
 }
 

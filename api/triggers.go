@@ -127,7 +127,7 @@ func (s *server) GetTrigger(ctx context.Context, request GetTriggerRequestObject
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.withNextFires(ctx, t)
+	out, err := s.withSchedule(ctx, t)
 	return GetTrigger200JSONResponse(out), err
 }
 

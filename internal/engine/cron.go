@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -125,18 +125,45 @@ func (e *Engine) schedules(ctx context.Context) (map[string]string, error) {
 	return notes, nil
 }
 
-// nextFires gives the next times of a trigger's Schedule; none where it has no Schedule.
-func (e *Engine) nextFires(ctx context.Context, triggerID string, n int) ([]time.Time, error) {
-	described, err := e.client.ScheduleClient().GetHandle(ctx, workflows.CronIDPrefix+triggerID).Describe(ctx)
+// backfill makes the ticks of a past time come now.
+func (e *Engine) backfill(ctx context.Context, triggerID string, b picloud.Backfill) error {
+	overlap := enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL
+	if b.AtOnce {
+		overlap = enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL
+	}
+	err := e.client.ScheduleClient().GetHandle(ctx, workflows.CronIDPrefix+triggerID).Backfill(ctx, client.ScheduleBackfillOptions{
+		Backfill: []client.ScheduleBackfill{{Start: b.From, End: b.To, Overlap: overlap}},
+	})
 	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
-		return nil, nil
+		return picloud.Errorf(picloud.Conflict, "trigger_unscheduled", "the trigger has no schedule yet; it is made within a minute")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("describe schedule of trigger %s: %w", triggerID, err)
+		return fmt.Errorf("backfill schedule of trigger %s: %w", triggerID, err)
 	}
-	if described.Schedule.State != nil && described.Schedule.State.Paused {
-		return nil, nil
+	return nil
+}
+
+// maxShownTicks bounds the times that a ScheduleState names of either kind.
+const maxShownTicks = 10
+
+// scheduleState gives the state of a trigger's Schedule; zero where it has none.
+func (e *Engine) scheduleState(ctx context.Context, triggerID string) (picloud.ScheduleState, error) {
+	described, err := e.client.ScheduleClient().GetHandle(ctx, workflows.CronIDPrefix+triggerID).Describe(ctx)
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return picloud.ScheduleState{}, nil
 	}
-	times := described.Info.NextActionTimes
-	return times[:min(n, len(times))], nil
+	if err != nil {
+		return picloud.ScheduleState{}, fmt.Errorf("describe schedule of trigger %s: %w", triggerID, err)
+	}
+	info := described.Info
+	state := picloud.ScheduleState{Missed: int64(info.NumActionsMissedCatchupWindow), Skipped: int64(info.NumActionsSkippedOverlap)}
+	if described.Schedule.State == nil || !described.Schedule.State.Paused {
+		state.Next = info.NextActionTimes[:min(maxShownTicks, len(info.NextActionTimes))]
+	}
+	for _, action := range slices.Backward(info.RecentActions) {
+		if len(state.Last) < maxShownTicks {
+			state.Last = append(state.Last, picloud.TickTime{ScheduledAt: action.ScheduleTime, At: action.ActualTime})
+		}
+	}
+	return state, nil
 }

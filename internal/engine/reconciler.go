@@ -122,7 +122,12 @@ func (r *Reconciler) SyncSchedule(ctx context.Context, triggerID string) error {
 	return r.engine.putSchedule(ctx, triggers[0])
 }
 
-// NextFires implements picloud.Schedules.
-func (r *Reconciler) NextFires(ctx context.Context, triggerID string, n int) ([]time.Time, error) {
-	return r.engine.nextFires(ctx, triggerID, n)
+// ScheduleState implements picloud.Schedules.
+func (r *Reconciler) ScheduleState(ctx context.Context, triggerID string) (picloud.ScheduleState, error) {
+	return r.engine.scheduleState(ctx, triggerID)
+}
+
+// Backfill implements picloud.Schedules.
+func (r *Reconciler) Backfill(ctx context.Context, triggerID string, b picloud.Backfill) error {
+	return r.engine.backfill(ctx, triggerID, b)
 }

@@ -89,6 +89,57 @@ type Ticks interface {
 type Schedules interface {
 	// SyncSchedule makes the timer of one cron trigger what the stored trigger says now; none when it is gone.
 	SyncSchedule(ctx context.Context, triggerID string) error
-	// NextFires gives the next n (at most 10) times at which the trigger is due, as the engine has them.
-	NextFires(ctx context.Context, triggerID string, n int) ([]time.Time, error)
+	// ScheduleState tells how the timer of a trigger is, as the engine has it; zero where there is none.
+	ScheduleState(ctx context.Context, triggerID string) (ScheduleState, error)
+	// Backfill makes the ticks of a past time, as if they came now. Conflict "trigger_unscheduled" where the trigger has no timer.
+	Backfill(ctx context.Context, triggerID string, b Backfill) error
+}
+
+// ScheduleState is the timer of a cron trigger.
+type ScheduleState struct {
+	Next    []time.Time // the next times, at most 10; none while it is disabled
+	Last    []TickTime  // the last times at which it came, at most 10, the youngest first
+	Missed  int64       // ticks that nobody made up for: everything was down for longer than the catch-up window
+	Skipped int64       // ticks that the overlap policy left out
+}
+
+// TickTime is when a tick was due and when it came.
+type TickTime struct{ ScheduledAt, At time.Time }
+
+// Backfill is a past time whose ticks are to come once more.
+type Backfill struct {
+	From, To time.Time // both included
+	AtOnce   bool      // the executions run beside each other; else one after the other, in their order
+}
+
+// The bounds of a Backfill. Temporal keeps 1000 ticks waiting for their turn.
+// Source: https://docs.temporal.io/schedule#backfill
+const (
+	MaxBackfillTicks = 1000
+	MaxBackfillTime  = 366 * 24 * time.Hour
+)
+
+// Check says what is wrong with the backfill of c's times and gives the number of ticks that it comes to.
+func (b Backfill) Check(c CronConfig, now time.Time) (int, error) {
+	switch {
+	case !b.From.Before(b.To):
+		return 0, InvalidField("to", "must be after from")
+	case b.To.After(now):
+		return 0, InvalidField("to", "must be past: what is to come comes by itself")
+	case b.To.Sub(b.From) > MaxBackfillTime:
+		return 0, InvalidField("from", "may be at most 366 days before to")
+	}
+	times, err := ParseCron(c.Schedule)
+	if err != nil {
+		return 0, err
+	}
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return 0, InvalidField("config.timezone", "%q is no time zone", c.Timezone)
+	}
+	n := times.Count(b.From, b.To, zone, MaxBackfillTicks)
+	if n > MaxBackfillTicks {
+		return 0, InvalidField("from", "the trigger comes more than %d times between from and to: take a shorter time", MaxBackfillTicks)
+	}
+	return n, nil
 }
