@@ -257,6 +257,23 @@ type AuditList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// Backfill defines model for Backfill.
+type Backfill struct {
+	// Ticks How many ticks come.
+	Ticks int `json:"ticks"`
+}
+
+// BackfillCreate defines model for BackfillCreate.
+type BackfillCreate struct {
+	From time.Time `json:"from"`
+
+	// Overlap buffer_all: one after the other, in their order; allow_all: beside each other.
+	Overlap *string `json:"overlap,omitempty"`
+
+	// To Past, after from, and at most 366 days after it. Both are included.
+	To time.Time `json:"to"`
+}
+
 // BulkReplay The replay of many dead letters. It takes those that were there when it was made, not those that its own replays leave.
 type BulkReplay struct {
 	CreatedAt  time.Time         `json:"created_at"`
@@ -341,6 +358,15 @@ type ChangedLetter struct {
 
 	// Keys As `collection/key`.
 	Keys []string `json:"keys"`
+}
+
+// CronTick defines model for CronTick.
+type CronTick struct {
+	// At When it came.
+	At time.Time `json:"at"`
+
+	// ScheduledAt When it was due, without jitter.
+	ScheduledAt time.Time `json:"scheduled_at"`
 }
 
 // CronTriggerConfig defines model for CronTriggerConfig.
@@ -1154,9 +1180,15 @@ type Trigger struct {
 	ID     string  `json:"id"`
 	Kind   string  `json:"kind"`
 
+	// LastFires Of one cron trigger: the last five times at which it came, the youngest first.
+	LastFires []CronTick `json:"last_fires,omitempty"`
+
 	// MaxDepth An execution of the trigger that is deeper is cut before it runs, and leaves a dead letter `depth_exceeded`. null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
-	MaxDepth *int   `json:"max_depth"`
-	Name     string `json:"name"`
+	MaxDepth *int `json:"max_depth"`
+
+	// MissedTicks Of one cron trigger: ticks that nobody made up for, since everything was down for longer than its catchup_window.
+	MissedTicks *int64 `json:"missed_ticks,omitempty"`
+	Name        string `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires []time.Time `json:"next_fires,omitempty"`
@@ -1165,9 +1197,12 @@ type Trigger struct {
 	RegisteredByPrincipal string `json:"registered_by_principal"`
 
 	// Retry null: the instance's defaults.
-	Retry     *RetryPolicy `json:"retry"`
-	Script    string       `json:"script"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	Retry  *RetryPolicy `json:"retry"`
+	Script string       `json:"script"`
+
+	// SkippedTicks Of one cron trigger: ticks that its overlap policy left out.
+	SkippedTicks *int64    `json:"skipped_ticks,omitempty"`
+	UpdatedAt    time.Time `json:"updated_at"`
 }
 
 // TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig, EmailTriggerConfig.
@@ -1614,6 +1649,9 @@ type CreateTriggerJSONRequestBody = TriggerCreate
 // PatchTriggerJSONRequestBody defines body for PatchTrigger for application/json ContentType.
 type PatchTriggerJSONRequestBody = TriggerPatch
 
+// BackfillTriggerJSONRequestBody defines body for BackfillTrigger for application/json ContentType.
+type BackfillTriggerJSONRequestBody = BackfillCreate
+
 // FireTriggerJSONRequestBody defines body for FireTrigger for application/json ContentType.
 type FireTriggerJSONRequestBody = Fire
 
@@ -1775,6 +1813,9 @@ type ServerInterface interface {
 	// PatchTrigger Change a trigger
 	// (PATCH /v1/apps/{app}/triggers/{trigger})
 	PatchTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
+	// BackfillTrigger Fire the ticks of a past time
+	// (POST /v1/apps/{app}/triggers/{trigger}/backfill)
+	BackfillTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
 	// FireTrigger Fire a trigger by hand
 	// (POST /v1/apps/{app}/triggers/{trigger}/fire)
 	FireTrigger(c *gin.Context, app AppSlug, trigger TriggerID)
@@ -3830,6 +3871,40 @@ func (siw *ServerInterfaceWrapper) PatchTrigger(c *gin.Context) {
 	siw.Handler.PatchTrigger(c, app, trigger)
 }
 
+// BackfillTrigger operation middleware
+func (siw *ServerInterfaceWrapper) BackfillTrigger(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "trigger" -------------
+	var trigger TriggerID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "trigger", c.Param("trigger"), &trigger, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter trigger: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BackfillTrigger(c, app, trigger)
+}
+
 // FireTrigger operation middleware
 func (siw *ServerInterfaceWrapper) FireTrigger(c *gin.Context) {
 
@@ -4207,6 +4282,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/triggers/:trigger", wrapper.GetTrigger)
 	router.PATCH(options.BaseURL+"/v1/apps/:app/triggers/:trigger", wrapper.PatchTrigger)
 	router.POST(options.BaseURL+"/v1/apps/:app/triggers/:trigger/fire", wrapper.FireTrigger)
+	router.POST(options.BaseURL+"/v1/apps/:app/triggers/:trigger/backfill", wrapper.BackfillTrigger)
 	router.GET(options.BaseURL+"/v1/apps/:app/triggers/:trigger/sample", wrapper.SampleTrigger)
 	router.GET(options.BaseURL+"/v1/apps/:app/kv/:collection", wrapper.ListKV)
 	router.DELETE(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.DeleteKV)
@@ -9802,6 +9878,158 @@ func (response PatchTrigger500ApplicationProblemPlusJSONResponse) VisitPatchTrig
 	return err
 }
 
+type BackfillTriggerRequestObject struct {
+	App     AppSlug   `json:"app"`
+	Trigger TriggerID `json:"trigger"`
+	Body    *BackfillTriggerJSONRequestBody
+}
+
+type BackfillTriggerResponseObject interface {
+	VisitBackfillTriggerResponse(w http.ResponseWriter) error
+}
+
+type BackfillTrigger202JSONResponse Backfill
+
+func (response BackfillTrigger202JSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger400ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger401ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger403ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger404ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger409ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger422ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger500ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BackfillTrigger503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response BackfillTrigger503ApplicationProblemPlusJSONResponse) VisitBackfillTriggerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type FireTriggerRequestObject struct {
 	App     AppSlug   `json:"app"`
 	Trigger TriggerID `json:"trigger"`
@@ -10972,6 +11200,9 @@ type StrictServerInterface interface {
 	// PatchTrigger Change a trigger
 	// (PATCH /v1/apps/{app}/triggers/{trigger})
 	PatchTrigger(ctx context.Context, request PatchTriggerRequestObject) (PatchTriggerResponseObject, error)
+	// BackfillTrigger Fire the ticks of a past time
+	// (POST /v1/apps/{app}/triggers/{trigger}/backfill)
+	BackfillTrigger(ctx context.Context, request BackfillTriggerRequestObject) (BackfillTriggerResponseObject, error)
 	// FireTrigger Fire a trigger by hand
 	// (POST /v1/apps/{app}/triggers/{trigger}/fire)
 	FireTrigger(ctx context.Context, request FireTriggerRequestObject) (FireTriggerResponseObject, error)
@@ -12098,6 +12329,34 @@ func (h *strictHandler) PatchTrigger(c *gin.Context, app AppSlug, trigger Trigge
 		return
 	}
 	if err := response.VisitPatchTriggerResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// BackfillTrigger reads the request, calls the operation and writes its answer.
+func (h *strictHandler) BackfillTrigger(c *gin.Context, app AppSlug, trigger TriggerID) {
+	var request BackfillTriggerRequestObject
+	request.App = app
+	request.Trigger = trigger
+	var body BackfillTriggerJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.BackfillTrigger(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitBackfillTriggerResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

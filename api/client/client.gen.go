@@ -259,6 +259,23 @@ type AuditList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// Backfill defines model for Backfill.
+type Backfill struct {
+	// Ticks How many ticks come.
+	Ticks int `json:"ticks"`
+}
+
+// BackfillCreate defines model for BackfillCreate.
+type BackfillCreate struct {
+	From time.Time `json:"from"`
+
+	// Overlap buffer_all: one after the other, in their order; allow_all: beside each other.
+	Overlap *string `json:"overlap,omitempty"`
+
+	// To Past, after from, and at most 366 days after it. Both are included.
+	To time.Time `json:"to"`
+}
+
 // BulkReplay The replay of many dead letters. It takes those that were there when it was made, not those that its own replays leave.
 type BulkReplay struct {
 	CreatedAt  time.Time         `json:"created_at"`
@@ -343,6 +360,15 @@ type ChangedLetter struct {
 
 	// Keys As `collection/key`.
 	Keys []string `json:"keys"`
+}
+
+// CronTick defines model for CronTick.
+type CronTick struct {
+	// At When it came.
+	At time.Time `json:"at"`
+
+	// ScheduledAt When it was due, without jitter.
+	ScheduledAt time.Time `json:"scheduled_at"`
 }
 
 // CronTriggerConfig defines model for CronTriggerConfig.
@@ -1156,9 +1182,15 @@ type Trigger struct {
 	ID     string  `json:"id"`
 	Kind   string  `json:"kind"`
 
+	// LastFires Of one cron trigger: the last five times at which it came, the youngest first.
+	LastFires []CronTick `json:"last_fires,omitempty"`
+
 	// MaxDepth An execution of the trigger that is deeper is cut before it runs, and leaves a dead letter `depth_exceeded`. null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
-	MaxDepth *int   `json:"max_depth"`
-	Name     string `json:"name"`
+	MaxDepth *int `json:"max_depth"`
+
+	// MissedTicks Of one cron trigger: ticks that nobody made up for, since everything was down for longer than its catchup_window.
+	MissedTicks *int64 `json:"missed_ticks,omitempty"`
+	Name        string `json:"name"`
 
 	// NextFires Of one cron trigger: the next five times at which it is due, as the engine has them. Left out in lists, and while it is disabled.
 	NextFires []time.Time `json:"next_fires,omitempty"`
@@ -1167,9 +1199,12 @@ type Trigger struct {
 	RegisteredByPrincipal string `json:"registered_by_principal"`
 
 	// Retry null: the instance's defaults.
-	Retry     *RetryPolicy `json:"retry"`
-	Script    string       `json:"script"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	Retry  *RetryPolicy `json:"retry"`
+	Script string       `json:"script"`
+
+	// SkippedTicks Of one cron trigger: ticks that its overlap policy left out.
+	SkippedTicks *int64    `json:"skipped_ticks,omitempty"`
+	UpdatedAt    time.Time `json:"updated_at"`
 }
 
 // TriggerConfig The config of the kind: HTTPTriggerConfig, KVTriggerConfig, PubSubTriggerConfig, DeadLetterTriggerConfig, CronTriggerConfig, QueueTriggerConfig, EmailTriggerConfig.
@@ -1615,6 +1650,9 @@ type CreateTriggerJSONRequestBody = TriggerCreate
 
 // PatchTriggerJSONRequestBody defines body for PatchTrigger for application/json ContentType.
 type PatchTriggerJSONRequestBody = TriggerPatch
+
+// BackfillTriggerJSONRequestBody defines body for BackfillTrigger for application/json ContentType.
+type BackfillTriggerJSONRequestBody = BackfillCreate
 
 // FireTriggerJSONRequestBody defines body for FireTrigger for application/json ContentType.
 type FireTriggerJSONRequestBody = Fire
@@ -2246,6 +2284,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/apps/{app}/triggers/{trigger} (the `PatchTrigger` operationId).
 	PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body PatchTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BackfillTriggerWithBody Fire the ticks of a past time
+	//
+	// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+	// `event.data.scheduled_at` is the past time.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+	BackfillTriggerWithBody(ctx context.Context, app AppSlug, trigger TriggerID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BackfillTrigger Fire the ticks of a past time
+	//
+	// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+	// `event.data.scheduled_at` is the past time.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+	BackfillTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body BackfillTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FireTriggerWithBody Fire a trigger by hand
 	//
@@ -3552,6 +3610,46 @@ func (c *Client) PatchTriggerWithBody(ctx context.Context, app AppSlug, trigger 
 // Corresponds with PATCH /v1/apps/{app}/triggers/{trigger} (the `PatchTrigger` operationId).
 func (c *Client) PatchTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body PatchTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPatchTriggerRequest(c.Server, app, trigger, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BackfillTriggerWithBody Fire the ticks of a past time
+//
+// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+// `event.data.scheduled_at` is the past time.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+func (c *Client) BackfillTriggerWithBody(ctx context.Context, app AppSlug, trigger TriggerID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackfillTriggerRequestWithBody(c.Server, app, trigger, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BackfillTrigger Fire the ticks of a past time
+//
+// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+// `event.data.scheduled_at` is the past time.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+func (c *Client) BackfillTrigger(ctx context.Context, app AppSlug, trigger TriggerID, body BackfillTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackfillTriggerRequest(c.Server, app, trigger, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6762,6 +6860,60 @@ func NewPatchTriggerRequestWithBody(server string, app AppSlug, trigger TriggerI
 	return req, nil
 }
 
+// NewBackfillTriggerRequest calls the generic BackfillTrigger builder with application/json body
+func NewBackfillTriggerRequest(server string, app AppSlug, trigger TriggerID, body BackfillTriggerJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBackfillTriggerRequestWithBody(server, app, trigger, "application/json", bodyReader)
+}
+
+// NewBackfillTriggerRequestWithBody constructs an http.Request for the BackfillTrigger method, with any body, and a specified content type
+func NewBackfillTriggerRequestWithBody(server string, app AppSlug, trigger TriggerID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "trigger", trigger, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/triggers/%s/backfill", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewFireTriggerRequest calls the generic FireTrigger builder with application/json body
 func NewFireTriggerRequest(server string, app AppSlug, trigger TriggerID, body FireTriggerJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7958,6 +8110,26 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/apps/{app}/triggers/{trigger} (the `PatchTrigger` operationId).
 	PatchTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, body PatchTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchTriggerResponse, error)
+
+	// BackfillTriggerWithBodyWithResponse Fire the ticks of a past time
+	//
+	// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+	// `event.data.scheduled_at` is the past time.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+	BackfillTriggerWithBodyWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BackfillTriggerResponse, error)
+
+	// BackfillTriggerWithResponse Fire the ticks of a past time
+	//
+	// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+	// `event.data.scheduled_at` is the past time.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+	BackfillTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, body BackfillTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*BackfillTriggerResponse, error)
 
 	// FireTriggerWithBodyWithResponse Fire a trigger by hand
 	//
@@ -12068,6 +12240,103 @@ func (r PatchTriggerResponse) ContentType() string {
 	return ""
 }
 
+type BackfillTriggerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Backfill
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r BackfillTriggerResponse) GetJSON202() *Backfill {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r BackfillTriggerResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r BackfillTriggerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BackfillTriggerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BackfillTriggerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BackfillTriggerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // FireTriggerResponse202Headers the declared response headers of an HTTP 202 response for FireTrigger
 type FireTriggerResponse202Headers struct {
 	Location string
@@ -13861,6 +14130,38 @@ func (c *ClientWithResponses) PatchTriggerWithResponse(ctx context.Context, app 
 		return nil, err
 	}
 	return ParsePatchTriggerResponse(rsp)
+}
+
+// BackfillTriggerWithBodyWithResponse Fire the ticks of a past time
+//
+// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+// `event.data.scheduled_at` is the past time.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+func (c *ClientWithResponses) BackfillTriggerWithBodyWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BackfillTriggerResponse, error) {
+	rsp, err := c.BackfillTriggerWithBody(ctx, app, trigger, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackfillTriggerResponse(rsp)
+}
+
+// BackfillTriggerWithResponse Fire the ticks of a past time
+//
+// Makes every tick that a cron trigger has between two past times come now, at most 1000; whether they came before does not matter. Each is an execution of the active version whose
+// `event.data.scheduled_at` is the past time.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/triggers/{trigger}/backfill (the `BackfillTrigger` operationId).
+func (c *ClientWithResponses) BackfillTriggerWithResponse(ctx context.Context, app AppSlug, trigger TriggerID, body BackfillTriggerJSONRequestBody, reqEditors ...RequestEditorFn) (*BackfillTriggerResponse, error) {
+	rsp, err := c.BackfillTrigger(ctx, app, trigger, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackfillTriggerResponse(rsp)
 }
 
 // FireTriggerWithBodyWithResponse Fire a trigger by hand
@@ -17392,6 +17693,88 @@ func ParsePatchTriggerResponse(rsp *http.Response) (*PatchTriggerResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBackfillTriggerResponse parses an HTTP response from a BackfillTriggerWithResponse call
+func ParseBackfillTriggerResponse(rsp *http.Response) (*BackfillTriggerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BackfillTriggerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Backfill
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	}
 
