@@ -22,9 +22,15 @@ import (
 // deploy applies a manifest of the app "shop" whose scripts are given by name.
 func deploy(t *testing.T, up *testkit.Instance, triggers string, scripts map[string]string) {
 	t.Helper()
+	deployApp(t, up, "shop", triggers, scripts)
+}
+
+// deployApp applies a manifest of any app.
+func deployApp(t *testing.T, up *testkit.Instance, app, triggers string, scripts map[string]string) {
+	t.Helper()
 	dir := t.TempDir()
 	var manifest strings.Builder
-	manifest.WriteString("app: shop\nscripts:\n")
+	manifest.WriteString("app: " + app + "\nscripts:\n")
 	for name, source := range scripts {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".ts"), []byte(source), 0o600))
 		fmt.Fprintf(&manifest, "  %[1]s: { source: %[1]s.ts }\n", name)
