@@ -115,6 +115,9 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	if err := data.PutBootstrapKey(ctx, auth.Digest(i.key)); err != nil {
+		return nil, err
+	}
 	pool, err := i.startSandbox(data)
 	if err != nil {
 		return nil, err
