@@ -154,6 +154,7 @@ func (r *run) sandboxRun(opened picloud.Opened) picloud.Run {
 		Event:       opened.Event,
 		Attempt:     r.attempt,
 		FetchAllow:  opened.FetchAllow,
+		May:         opened.Grant,
 		Time:        r.clock,
 		Seed:        r.seed,
 	}

@@ -18,6 +18,7 @@ type Opened struct {
 	Program    Program
 	Limits     Limits
 	FetchAllow []string   // the app's
+	Grant      *Grant     // what the execution may do; it has ScriptInvoke
 	Committed  *Committed // the execution is over already: answer with this and run nothing
 }
 
@@ -40,7 +41,7 @@ type Committed struct {
 
 // Journal is the record of executions as the attempts write it. Every method may be repeated: the second call changes nothing and answers as the first.
 type Journal interface {
-	// OpenExecution reads what an attempt of f needs. ErrScriptMissing when its script is gone, a *ScriptError when its event is.
+	// OpenExecution reads what an attempt of f needs. ErrScriptMissing when its script is gone, a *ScriptError when its event is, or when its principal may not run it.
 	OpenExecution(ctx context.Context, f Firing) (Opened, error)
 	// CommitExecution is the commit point of an execution: in one transaction it checks the read set, writes the effects and the outbox rows of the
 	// triggers that they match, and the execution's own row. ErrReadSetChanged writes nothing. When the execution is committed already

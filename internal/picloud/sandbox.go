@@ -18,6 +18,7 @@ type Run struct {
 	Attempt     int
 	DryRun      bool
 	FetchLive   bool      // of a dry run: ctx.fetch reaches the outside
+	May         *Grant    // checked at every host call that reads or writes data; nil = everything
 	FetchAllow  []string  // the app's allow-list, see ParseFetchRules; empty = every public host
 	Time        time.Time // where the run's clock begins; zero = now
 	Seed        int64     // of Math.random: the same seed gives the same numbers

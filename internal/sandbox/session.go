@@ -29,6 +29,7 @@ type session struct {
 	kv     *host.KV
 	fetch  *host.Fetch
 	secret *host.Secrets
+	may    *picloud.Grant
 	table  host.Table
 	clock  time.Time // where the run's clock begins
 
@@ -49,7 +50,7 @@ type session struct {
 
 func newSession(ctx context.Context, c *process, limits picloud.Limits, o Options, fetch *host.Fetch, run picloud.Run) *session {
 	s := &session{
-		child: c, limits: limits, code: run.Program, script: run.Script, kv: host.NewKV(o.KV, run.AppID, limits), table: host.Table{},
+		child: c, limits: limits, code: run.Program, script: run.Script, may: run.May, kv: host.NewKV(o.KV, run.AppID, limits), table: host.Table{},
 		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
@@ -209,6 +210,12 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 	}
 }
 
+// needs is what the principal of a run must be allowed to for the host calls that read and write data. Secrets come with the right to run the script.
+var needs = map[string]picloud.Capability{
+	frame.OpKVGet: picloud.DataRead, frame.OpKVList: picloud.DataRead, frame.OpKVSet: picloud.DataWrite, frame.OpKVDelete: picloud.DataWrite,
+	frame.OpTopicPublish: picloud.DataWrite, frame.OpQueueSend: picloud.DataWrite,
+}
+
 // maxSent is how many programs of a child are remembered.
 const maxSent = 1024
 
@@ -224,6 +231,11 @@ func (s *session) call(f frame.Frame) error {
 	serve := s.table[head.Op]
 	if serve == nil {
 		return nonsense("call of %q", head.Op)
+	}
+	if need, guarded := needs[head.Op]; guarded {
+		if denied := s.may.Check(need); denied != nil {
+			return denied
+		}
 	}
 	answer, later, err := serve(head, f.Body)
 	if err != nil {

@@ -116,7 +116,7 @@ type scriptFinder struct {
 }
 
 // scriptQuestion is what a letter knows of its script.
-type scriptQuestion struct{ appID, scriptID, script string }
+type scriptQuestion struct{ appID, scriptID, script, triggerID, principal string }
 
 func newScriptFinder(q *sqlc.Queries) *scriptFinder {
 	return &scriptFinder{q: q, found: map[scriptQuestion]sqlc.DeadLetterScriptRow{}}
@@ -124,11 +124,14 @@ func newScriptFinder(q *sqlc.Queries) *scriptFinder {
 
 // find gives the script of a letter, which has the version unless that is 0. Conflict "script_missing", NotFound "version_not_found".
 func (f *scriptFinder) find(ctx context.Context, letter picloud.DeadLetter, version int) (sqlc.DeadLetterScriptRow, error) {
-	asked := scriptQuestion{letter.AppID, letter.ScriptID, letter.Script}
+	asked := scriptQuestion{letter.AppID, letter.ScriptID, letter.Script, letter.TriggerID, letter.Principal}
 	script, ok := f.found[asked]
 	if !ok {
 		var err error
-		script, err = f.q.DeadLetterScript(ctx, int32(version), asked.appID, asked.scriptID, asked.script) // a version that is too large is none
+		script, err = f.q.DeadLetterScript(ctx, sqlc.DeadLetterScriptParams{
+			Version: int32(version), AppID: asked.appID, ScriptID: asked.scriptID, Script: asked.script, // a version that is too large is none
+			TriggerID: optional(asked.triggerID), Principal: asked.principal,
+		})
 		if isMissing(err) {
 			return script, picloud.Errorf(picloud.Conflict, "script_missing", "the script %q is gone: upload it again, then replay", letter.Script)
 		}
@@ -165,7 +168,7 @@ func (f *scriptFinder) replay(ctx context.Context, letter picloud.DeadLetter, r 
 	err = insertFiring(ctx, f.q, picloud.Firing{
 		ExecutionID: executionID, AppID: letter.AppID, ScriptID: script.ID, Version: r.Version, TriggerID: letter.TriggerID,
 		Kind: letter.Kind, EventID: e.ID, What: "replay of " + letter.ID, RootID: letter.RootID, ParentID: e.ParentID, Depth: letter.Depth,
-		ReplayOf: letter.ID, Principal: letter.Principal,
+		ReplayOf: letter.ID, Principal: script.Principal,
 	}, lane, e.PartitionKey)
 	if err != nil {
 		return err

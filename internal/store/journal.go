@@ -13,7 +13,9 @@ import (
 
 // OpenExecution implements picloud.Journal: one round trip once the program is in the cache.
 func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Opened, error) {
-	row, err := s.queries.ExecutionOpen(ctx, f.ScriptID, int32(f.Version), f.ExecutionID, f.EventID) // a number of script_versions
+	row, err := s.queries.ExecutionOpen(ctx, sqlc.ExecutionOpenParams{
+		ScriptID: f.ScriptID, Version: int32(f.Version), ExecutionID: f.ExecutionID, EventID: f.EventID, Principal: f.Principal, AppID: f.AppID, // a number of script_versions
+	})
 	if err != nil {
 		return picloud.Opened{}, fmt.Errorf("open execution: %w", err)
 	}
@@ -24,11 +26,15 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 	if !row.HasScript {
 		return picloud.Opened{}, picloud.ErrScriptMissing
 	}
+	grant := grantOf(f, row)
+	if denied := grant.Check(picloud.ScriptInvoke); denied != nil {
+		return picloud.Opened{}, denied
+	}
 	program, err := s.program(ctx, f.ScriptID, f.Version)
 	if err != nil {
 		return picloud.Opened{}, err
 	}
-	opened := picloud.Opened{Program: program.program, Limits: program.limits, FetchAllow: row.FetchAllow}
+	opened := picloud.Opened{Program: program.program, Limits: program.limits, FetchAllow: row.FetchAllow, Grant: grant}
 	switch {
 	case f.Event != nil:
 		opened.Event = *f.Event
@@ -50,6 +56,12 @@ func expiredEvent(id string, days int) *picloud.ScriptError {
 		Reason: picloud.ReasonExpired, Type: "EventExpired", NonRetryable: true,
 		Message: fmt.Sprintf("event %s is past its retention of %d days (PICLOUD_EXECUTION_RETENTION_DAYS): the execution waited longer than that", id, days),
 	}
+}
+
+// grantOf gives what the principal of f may do now. One that is gone may do nothing.
+func grantOf(f picloud.Firing, row sqlc.ExecutionOpenRow) *picloud.Grant {
+	p := picloud.Principal{Name: f.Principal, InstanceAdmin: value(row.InstanceAdmin), Disabled: row.Disabled == nil || *row.Disabled}
+	return &picloud.Grant{Principal: f.Principal, App: f.App, Scopes: p.Scopes(picloud.Role(value(row.Role)))}
 }
 
 func (s *Store) program(ctx context.Context, scriptID string, version int) (programEntry, error) {

@@ -101,6 +101,8 @@ WHERE id = @id;
 
 -- name: DeadLetterScript :one
 -- The script of a letter, as it is now: by id, or by name where it was made again.
-SELECT s.id, s.active_version, EXISTS (SELECT FROM script_versions v WHERE v.script_id = s.id AND v.version = @version::int) AS has_version
+-- The principal is the one that its trigger belongs to by now; the letter's own where there is none.
+SELECT s.id, s.active_version, EXISTS (SELECT FROM script_versions v WHERE v.script_id = s.id AND v.version = @version::int) AS has_version,
+       COALESCE((SELECT t.registered_by_principal FROM triggers t WHERE t.id = sqlc.narg(trigger_id)::uuid), @principal::text)::text AS principal
 FROM scripts s WHERE s.app_id = @app_id AND (s.id = @script_id OR s.name = @script)
 ORDER BY s.id = @script_id DESC LIMIT 1;

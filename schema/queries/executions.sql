@@ -36,8 +36,11 @@ SELECT kind FROM executions WHERE id = @id;
 SELECT x.status, x.result, x.error,
        EXISTS (SELECT FROM script_versions v WHERE v.script_id = @script_id AND v.version = @version) AS has_script,
        COALESCE((SELECT a.fetch_allow FROM scripts s JOIN apps a ON a.id = s.app_id WHERE s.id = @script_id), '{}')::text[] AS fetch_allow,
-       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key
+       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key,
+       p.instance_admin, p.disabled, m.role
 FROM (SELECT 1) AS one
+LEFT JOIN principals p ON p.name = @principal AND p.deleted_at IS NULL
+LEFT JOIN app_members m ON m.principal_id = p.id AND m.app_id = @app_id
 LEFT JOIN executions x ON x.id = @execution_id
 LEFT JOIN events e ON e.id = @event_id;
 
