@@ -213,7 +213,7 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 // needs is what the principal of a run must be allowed to for the host calls that read and write data. Secrets come with the right to run the script.
 var needs = map[string]picloud.Capability{
 	frame.OpKVGet: picloud.DataRead, frame.OpKVList: picloud.DataRead, frame.OpKVSet: picloud.DataWrite, frame.OpKVDelete: picloud.DataWrite,
-	frame.OpTopicPublish: picloud.DataWrite, frame.OpQueueSend: picloud.DataWrite,
+	frame.OpTopicPublish: picloud.DataWrite, frame.OpQueueSend: picloud.DataWrite, frame.OpEmailSend: picloud.DataWrite,
 }
 
 // maxSent is how many programs of a child are remembered.

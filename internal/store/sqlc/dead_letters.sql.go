@@ -525,27 +525,46 @@ func (q *Queries) DeadLetterResolve(ctx context.Context, arg DeadLetterResolvePa
 }
 
 const DeadLetterScript = `-- name: DeadLetterScript :one
-SELECT s.id, s.active_version, EXISTS (SELECT FROM script_versions v WHERE v.script_id = s.id AND v.version = $1::int) AS has_version
-FROM scripts s WHERE s.app_id = $2 AND (s.id = $3 OR s.name = $4)
-ORDER BY s.id = $3 DESC LIMIT 1
+SELECT s.id, s.active_version, EXISTS (SELECT FROM script_versions v WHERE v.script_id = s.id AND v.version = $1::int) AS has_version,
+       COALESCE((SELECT t.registered_by_principal FROM triggers t WHERE t.id = $2::uuid), $3::text)::text AS principal
+FROM scripts s WHERE s.app_id = $4 AND (s.id = $5 OR s.name = $6)
+ORDER BY s.id = $5 DESC LIMIT 1
 `
+
+type DeadLetterScriptParams struct {
+	Version   int32
+	TriggerID *string
+	Principal string
+	AppID     string
+	ScriptID  string
+	Script    string
+}
 
 type DeadLetterScriptRow struct {
 	ID            string
 	ActiveVersion int32
 	HasVersion    bool
+	Principal     string
 }
 
 // The script of a letter, as it is now: by id, or by name where it was made again.
-func (q *Queries) DeadLetterScript(ctx context.Context, version int32, appID string, scriptID string, script string) (DeadLetterScriptRow, error) {
+// The principal is the one that its trigger belongs to by now; the letter's own where there is none.
+func (q *Queries) DeadLetterScript(ctx context.Context, arg DeadLetterScriptParams) (DeadLetterScriptRow, error) {
 	row := q.db.QueryRow(ctx, DeadLetterScript,
-		version,
-		appID,
-		scriptID,
-		script,
+		arg.Version,
+		arg.TriggerID,
+		arg.Principal,
+		arg.AppID,
+		arg.ScriptID,
+		arg.Script,
 	)
 	var i DeadLetterScriptRow
-	err := row.Scan(&i.ID, &i.ActiveVersion, &i.HasVersion)
+	err := row.Scan(
+		&i.ID,
+		&i.ActiveVersion,
+		&i.HasVersion,
+		&i.Principal,
+	)
 	return i, err
 }
 

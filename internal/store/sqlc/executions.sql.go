@@ -478,40 +478,57 @@ const ExecutionOpen = `-- name: ExecutionOpen :one
 SELECT x.status, x.result, x.error,
        EXISTS (SELECT FROM script_versions v WHERE v.script_id = $1 AND v.version = $2) AS has_script,
        COALESCE((SELECT a.fetch_allow FROM scripts s JOIN apps a ON a.id = s.app_id WHERE s.id = $1), '{}')::text[] AS fetch_allow,
-       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key
+       e.id AS event_id, e.type, e.source, e.subject, e.time, e.content_type, e.data, e.root_id, e.parent_id, e.depth, e.traceparent, e.replay_of, e.partition_key,
+       p.instance_admin, p.disabled, m.role
 FROM (SELECT 1) AS one
-LEFT JOIN executions x ON x.id = $3
-LEFT JOIN events e ON e.id = $4
+LEFT JOIN principals p ON p.name = $3 AND p.deleted_at IS NULL
+LEFT JOIN app_members m ON m.principal_id = p.id AND m.app_id = $4
+LEFT JOIN executions x ON x.id = $5
+LEFT JOIN events e ON e.id = $6
 `
 
+type ExecutionOpenParams struct {
+	ScriptID    string
+	Version     int32
+	Principal   string
+	AppID       string
+	ExecutionID string
+	EventID     string
+}
+
 type ExecutionOpenRow struct {
-	Status       *string
-	Result       []byte
-	Error        []byte
-	HasScript    bool
-	FetchAllow   []string
-	EventID      *string
-	Type         *string
-	Source       *string
-	Subject      *string
-	Time         *time.Time
-	ContentType  *string
-	Data         []byte
-	RootID       *string
-	ParentID     *string
-	Depth        *int32
-	Traceparent  *string
-	ReplayOf     *string
-	PartitionKey *string
+	Status        *string
+	Result        []byte
+	Error         []byte
+	HasScript     bool
+	FetchAllow    []string
+	EventID       *string
+	Type          *string
+	Source        *string
+	Subject       *string
+	Time          *time.Time
+	ContentType   *string
+	Data          []byte
+	RootID        *string
+	ParentID      *string
+	Depth         *int32
+	Traceparent   *string
+	ReplayOf      *string
+	PartitionKey  *string
+	InstanceAdmin *bool
+	Disabled      *bool
+	Role          *string
 }
 
 // All that an attempt asks before it runs, in one round trip; every part may be missing.
-func (q *Queries) ExecutionOpen(ctx context.Context, scriptID string, version int32, executionID string, eventID string) (ExecutionOpenRow, error) {
+func (q *Queries) ExecutionOpen(ctx context.Context, arg ExecutionOpenParams) (ExecutionOpenRow, error) {
 	row := q.db.QueryRow(ctx, ExecutionOpen,
-		scriptID,
-		version,
-		executionID,
-		eventID,
+		arg.ScriptID,
+		arg.Version,
+		arg.Principal,
+		arg.AppID,
+		arg.ExecutionID,
+		arg.EventID,
 	)
 	var i ExecutionOpenRow
 	err := row.Scan(
@@ -533,6 +550,9 @@ func (q *Queries) ExecutionOpen(ctx context.Context, scriptID string, version in
 		&i.Traceparent,
 		&i.ReplayOf,
 		&i.PartitionKey,
+		&i.InstanceAdmin,
+		&i.Disabled,
+		&i.Role,
 	)
 	return i, err
 }
