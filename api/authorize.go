@@ -78,7 +78,7 @@ func ginRoute(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }
 
-// ruleOf gives the rule of a request. What openapi.yaml does not have is for every known caller (an unknown address, the pages), save Temporal's UI: it shows and ends the executions of all apps.
+// ruleOf gives the rule of a request. What openapi.yaml does not have is for every known caller (an unknown address, the pages), save Temporal's UI, which shows and ends the executions of all apps, and the metrics, which name all apps.
 // The ingress asks by itself: whether it wants to know who calls is its triggers' to say.
 func (s *server) ruleOf(c *gin.Context) (r rule, public bool) {
 	route := c.FullPath()
@@ -88,6 +88,8 @@ func (s *server) ruleOf(c *gin.Context) (r rule, public bool) {
 		return r, r.capability == ""
 	case underPrefix(route, "/temporal"):
 		return rule{operation: "temporalUI", method: c.Request.Method, path: route, capability: picloud.InstanceAdmin}, false
+	case route == "/metrics":
+		return rule{operation: "metrics", method: c.Request.Method, path: route, capability: picloud.InstanceAdmin}, false
 	default:
 		return rule{operation: "route", method: c.Request.Method, path: route, capability: picloud.SignedIn, dataPlane: true}, false
 	}
@@ -102,6 +104,9 @@ func (s *server) guard(c *gin.Context) {
 	}
 	s.draftAudit(c, r)
 	caller, err := s.authenticate(c)
+	if !s.admit(c, caller, err) {
+		return
+	}
 	if err == nil {
 		c.Request = c.Request.WithContext(auth.WithCaller(c.Request.Context(), caller))
 	}

@@ -118,8 +118,12 @@ func (s *server) CountDeadLetters(ctx context.Context, request CountDeadLettersR
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.DeadLetters.CountUnresolved(ctx, app.ID)
-	return CountDeadLetters200JSONResponse{Unresolved: n}, err
+	unresolved, err := s.DeadLetters.CountUnresolved(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	dropped, err := s.DeadLetters.CountDropped(ctx, app.ID)
+	return CountDeadLetters200JSONResponse{Unresolved: unresolved, Dropped: dropped}, err
 }
 
 // GetDeadLetter implements StrictServerInterface.

@@ -152,6 +152,20 @@ func (e *fakeEngine) Cancel(_ context.Context, id string) error {
 	return nil
 }
 
+func (e *fakeEngine) CancelMany(_ context.Context, _ picloud.App, f picloud.ExecutionFilter, limit int) (int, bool, error) {
+	if e.down != nil {
+		return 0, false, e.down
+	}
+	n := 0
+	for id, x := range e.running {
+		if f.Script == "" || f.Script == x.Script {
+			e.cancels = append(e.cancels, id)
+			n++
+		}
+	}
+	return min(n, limit), n > limit, nil
+}
+
 func (e *fakeEngine) URL(_ picloud.Kind, id string) string { return "http://temporal.test/" + id }
 
 // fakeInbox is the inbox of one process.

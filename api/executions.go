@@ -125,24 +125,26 @@ func (s *server) listRunning(ctx context.Context, app picloud.App, filter piclou
 // mergeExecutions gives both lists as one, newest first. Where both have an execution, a finished one counts (the engine's list lags), and a running
 // one is more than a queued one.
 func mergeExecutions(stored, running []picloud.Execution) []picloud.Execution {
-	rank := func(x picloud.Execution) int {
-		switch {
-		case x.Status.Final():
-			return 0
-		case x.Status == picloud.StatusQueued:
-			return 2
-		default:
-			return 1
-		}
-	}
 	all := slices.Concat(stored, running)
 	slices.SortStableFunc(all, func(a, b picloud.Execution) int {
 		if c := strings.Compare(b.ID, a.ID); c != 0 {
 			return c
 		}
-		return rank(a) - rank(b)
+		return statusRank(a) - statusRank(b)
 	})
 	return slices.CompactFunc(all, func(a, b picloud.Execution) bool { return a.ID == b.ID })
+}
+
+// statusRank orders what two sources say of one execution, the truer first.
+func statusRank(x picloud.Execution) int {
+	switch {
+	case x.Status.Final():
+		return 0
+	case x.Status == picloud.StatusQueued:
+		return 2
+	default:
+		return 1
+	}
 }
 
 // GetExecution implements StrictServerInterface.

@@ -335,3 +335,13 @@ func FuzzDecodeJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestMetricsWantTheAdministratorsKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) {
+		o.Metrics = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("picloud_up 1")) })
+	})
+	require.Equal(t, http.StatusUnauthorized, w.do(t.Context(), "GET", "/metrics", "", map[string]string{"Authorization": ""}).Code)
+	got := w.do(t.Context(), "GET", "/metrics", "", nil)
+	require.Equal(t, []any{http.StatusOK, "picloud_up 1"}, []any{got.Code, got.Body.String()})
+}

@@ -351,6 +351,41 @@ func (m *memory) CancelQueued(_ context.Context, _, id string) (picloud.Executio
 	return x, nil
 }
 
+func (m *memory) CancelQueuedMany(_ context.Context, _ string, f picloud.ExecutionFilter, limit int) (int, error) {
+	defer m.write()()
+	n := 0
+	for id, x := range m.executions {
+		if x.Status == picloud.StatusQueued && (f.Script == "" || f.Script == x.Script) && n < limit {
+			x.Status = picloud.StatusCanceled
+			m.executions[id] = x
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (m *memory) Chain(_ context.Context, _, rootID string, limit int) (picloud.Chain, error) {
+	defer m.read()()
+	var c picloud.Chain
+	for _, x := range sortedValues(m.executions) {
+		if x.RootID == rootID {
+			c.Links = append(c.Links, picloud.Link{Execution: x, What: "kv orders/42"})
+		}
+	}
+	if len(c.Links) > limit {
+		c.Links, c.More = c.Links[:limit], true
+	}
+	return c, nil
+}
+
+func (m *memory) Whats(_ context.Context, _ string, ids []string) (map[string]string, error) {
+	whats := map[string]string{}
+	for _, id := range ids {
+		whats[id] = "queue totals"
+	}
+	return whats, nil
+}
+
 func (m *memory) ListExecutions(_ context.Context, _ string, f picloud.ExecutionFilter, page picloud.Page) (picloud.List[picloud.Execution], error) {
 	items := slices.DeleteFunc(sortedValues(m.executions), func(x picloud.Execution) bool { return f.Status != "" && x.Status != f.Status })
 	slices.Reverse(items)
@@ -387,6 +422,8 @@ func (m *memory) GroupDeadLetters(_ context.Context, _ string, f picloud.DeadLet
 }
 
 func (m *memory) CountUnresolved(context.Context, string) (int64, error) { return 1, nil }
+
+func (m *memory) CountDropped(context.Context, string) (int64, error) { return 7, nil }
 
 func (m *memory) ReplayDeadLetter(_ context.Context, _, id string, r picloud.Replay) (string, error) {
 	d := m.letters[id]

@@ -424,6 +424,8 @@ type DeadLetter struct {
 
 // DeadLetterCount defines model for DeadLetterCount.
 type DeadLetterCount struct {
+	// Dropped Letters that were deleted unresolved, past PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS, ever.
+	Dropped    int64 `json:"dropped"`
 	Unresolved int64 `json:"unresolved"`
 }
 
@@ -585,6 +587,51 @@ type Execution struct {
 	Version *int `json:"version"`
 }
 
+// ExecutionChain defines model for ExecutionChain.
+type ExecutionChain struct {
+	// Cut Firings that were not kept, since the tree had used up its budget of executions (PICLOUD_ROOT_MAX_EXECUTIONS); the one that left the dead letter is not among them.
+	Cut int64 `json:"cut"`
+
+	// Items The executions that nothing in the answer has fired: those of the root event.
+	Items []ExecutionChainLink `json:"items"`
+
+	// RootID Id of the root event.
+	RootID string `json:"root_id"`
+
+	// Truncated Whether the tree is larger than the answer.
+	Truncated bool `json:"truncated"`
+}
+
+// ExecutionChainLink defines model for ExecutionChainLink.
+type ExecutionChainLink struct {
+	// Children The executions that its effects fired.
+	Children []ExecutionChainLink `json:"children"`
+
+	// DeadLetterID The dead letter that it left.
+	DeadLetterID *string `json:"dead_letter_id"`
+	Depth        int     `json:"depth"`
+
+	// Duration From its start to its end, or to now while it runs; null while it is queued.
+	Duration   *string    `json:"duration"`
+	FinishedAt *time.Time `json:"finished_at"`
+	ID         string     `json:"id"`
+	Kind       string     `json:"kind"`
+	ParentID   *string    `json:"parent_id"`
+	Principal  string     `json:"principal"`
+	QueuedAt   time.Time  `json:"queued_at"`
+
+	// ReplayOf Id of the dead letter that it replays.
+	ReplayOf  *string         `json:"replay_of"`
+	Script    string          `json:"script"`
+	StartedAt *time.Time      `json:"started_at"`
+	Status    ExecutionStatus `json:"status"`
+	Trigger   *string         `json:"trigger"`
+	Version   *int            `json:"version"`
+
+	// What What fired it, e.g. kv orders/42; null when its event is past its retention.
+	What *string `json:"what"`
+}
+
 // ExecutionList defines model for ExecutionList.
 type ExecutionList struct {
 	Items      []ExecutionSummary `json:"items"`
@@ -620,6 +667,39 @@ type ExecutionSummary struct {
 	Version *int `json:"version"`
 }
 
+// ExecutionsCancel What is left out is any.
+type ExecutionsCancel struct {
+	// Kind Kind of the trigger.
+	Kind *string `json:"kind,omitempty"`
+
+	// Root Id of the root event.
+	Root *string `json:"root,omitempty"`
+
+	// Script Name of the script.
+	Script *string `json:"script,omitempty"`
+
+	// Since RFC 3339: executions that were fired then or later.
+	Since *string `json:"since,omitempty"`
+
+	// Status queued or running; left out: both.
+	Status *string `json:"status,omitempty"`
+
+	// Trigger Name or id of the trigger.
+	Trigger *string `json:"trigger,omitempty"`
+}
+
+// ExecutionsCanceled defines model for ExecutionsCanceled.
+type ExecutionsCanceled struct {
+	// More Whether there are others.
+	More bool `json:"more"`
+
+	// Queued Executions that were queued and are canceled.
+	Queued int `json:"queued"`
+
+	// Running Executions that run and were asked to end.
+	Running int `json:"running"`
+}
+
 // FailingLetter defines model for FailingLetter.
 type FailingLetter struct {
 	DeadLetterID string      `json:"dead_letter_id"`
@@ -649,6 +729,57 @@ type FilterPatch = json.RawMessage
 type Fire struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
+}
+
+// FlowConcurrency Bounds the executions that have begun and not ended, in the whole cluster; further ones wait.
+type FlowConcurrency struct {
+	// Key CEL; required for a queue, which has max_concurrency for the whole.
+	Key *string `json:"key,omitempty"`
+
+	// Limit 1 to 10000.
+	Limit int `json:"limit"`
+}
+
+// FlowControl How the firings of a trigger are let go. They apply in this order: debounce, delay; then, of the firings that are due, by priority: concurrency and throttle. Each `key` is a CEL expression over `event` that gives a string, number, bool or null; firings with equal values are bounded together, left out: all of the trigger's. An event for which a key has no value counts with "". 422 `flow` for a cron trigger and for an http trigger with mode sync: there it means nothing.
+type FlowControl struct {
+	// Concurrency Bounds the executions that have begun and not ended, in the whole cluster; further ones wait.
+	Concurrency *FlowConcurrency `json:"concurrency,omitempty"`
+
+	// Debounce A firing goes when no other has come for `period`; of those that follow each other faster the last one runs, and the others end as canceled executions with an error of type Debounced. Not for dead_letter.
+	Debounce *FlowDebounce `json:"debounce,omitempty"`
+
+	// Delay Between the event and the earliest start; 0s to 168h, and at most half of the retention of executions.
+	Delay *string `json:"delay,omitempty"`
+
+	// Priority Among the firings of the app that are due: higher first; -100 to 100. It is added to that of a message in a queue.
+	Priority *int `json:"priority,omitempty"`
+
+	// Throttle Bounds the executions that begin in any period of the length `per`; further ones wait.
+	Throttle *FlowThrottle `json:"throttle,omitempty"`
+}
+
+// FlowControlPatch A merge patch of a FlowControl; null: the firings go at once.
+type FlowControlPatch = json.RawMessage
+
+// FlowDebounce A firing goes when no other has come for `period`; of those that follow each other faster the last one runs, and the others end as canceled executions with an error of type Debounced. Not for dead_letter.
+type FlowDebounce struct {
+	// Key CEL.
+	Key *string `json:"key,omitempty"`
+
+	// Period 10ms to 168h.
+	Period string `json:"period"`
+}
+
+// FlowThrottle Bounds the executions that begin in any period of the length `per`; further ones wait.
+type FlowThrottle struct {
+	// Key CEL.
+	Key *string `json:"key,omitempty"`
+
+	// Limit 1 to 10000.
+	Limit int `json:"limit"`
+
+	// Per 10ms to 24h.
+	Per string `json:"per"`
 }
 
 // HTTPTriggerConfig How /run/{app}/{script} serves the requests that match; the first trigger that matches counts.
@@ -962,6 +1093,12 @@ type QueueMessage struct {
 
 // QueueTriggerConfig defines model for QueueTriggerConfig.
 type QueueTriggerConfig struct {
+	// BatchSize An execution gets up to this many messages at once, 1 to 500, as one event picloud.queue.message.batch; left out: one message, and no array.
+	BatchSize *int `json:"batch_size,omitempty"`
+
+	// BatchWindow How long a message waits for others to fill its batch; 0s (default: it takes what is there) to 1h.
+	BatchWindow *string `json:"batch_window,omitempty"`
+
 	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
 	MaxConcurrency *int `json:"max_concurrency,omitempty"`
 
@@ -1177,8 +1314,11 @@ type Trigger struct {
 
 	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
 	Filter *string `json:"filter"`
-	ID     string  `json:"id"`
-	Kind   string  `json:"kind"`
+
+	// Flow null: its firings go at once.
+	Flow *FlowControl `json:"flow"`
+	ID   string       `json:"id"`
+	Kind string       `json:"kind"`
 
 	// LastFires Of one cron trigger: the last five times at which it came, the youngest first.
 	LastFires []CronTick `json:"last_fires,omitempty"`
@@ -1220,6 +1360,9 @@ type TriggerCreate struct {
 	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
 	Filter *string `json:"filter,omitempty"`
 
+	// Flow Left out or null: its firings go at once.
+	Flow *FlowControl `json:"flow,omitempty"`
+
 	// Kind http, kv, cron, pubsub, queue, email or dead_letter.
 	Kind string `json:"kind"`
 
@@ -1249,6 +1392,9 @@ type TriggerPatch struct {
 
 	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
 	Filter FilterPatch `json:"filter,omitempty"`
+
+	// Flow A merge patch of a FlowControl; null: the firings go at once.
+	Flow FlowControlPatch `json:"flow,omitempty"`
 
 	// MaxDepth A number; null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
 	MaxDepth json.RawMessage `json:"max_depth,omitempty"`
@@ -1484,6 +1630,12 @@ type GetExecutionParams struct {
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// GetExecutionChainParams defines parameters for GetExecutionChain.
+type GetExecutionChainParams struct {
+	// Limit Executions in the answer: 1 to 1000.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListKVParams defines parameters for ListKV.
 type ListKVParams struct {
 	// Prefix Only keys that start with it.
@@ -1622,6 +1774,9 @@ type IgnoreDeadLetterJSONRequestBody = Ignore
 // ReplayDeadLetterJSONRequestBody defines body for ReplayDeadLetter for application/json ContentType.
 type ReplayDeadLetterJSONRequestBody = Replay
 
+// CancelExecutionsJSONRequestBody defines body for CancelExecutions for application/json ContentType.
+type CancelExecutionsJSONRequestBody = ExecutionsCancel
+
 // PutKVJSONRequestBody defines body for PutKV for application/json ContentType.
 type PutKVJSONRequestBody = JSONValue
 
@@ -1729,12 +1884,18 @@ type ServerInterface interface {
 	// ListExecutions List the executions of an app
 	// (GET /v1/apps/{app}/executions)
 	ListExecutions(c *gin.Context, app AppSlug, params ListExecutionsParams)
+	// CancelExecutions Cancel many executions
+	// (POST /v1/apps/{app}/executions/cancel)
+	CancelExecutions(c *gin.Context, app AppSlug)
 	// GetExecution Get an execution
 	// (GET /v1/apps/{app}/executions/{execution})
 	GetExecution(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionParams)
 	// CancelExecution Cancel an execution
 	// (POST /v1/apps/{app}/executions/{execution}/cancel)
 	CancelExecution(c *gin.Context, app AppSlug, execution ExecutionID)
+	// GetExecutionChain The tree that an execution belongs to
+	// (GET /v1/apps/{app}/executions/{execution}/chain)
+	GetExecutionChain(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionChainParams)
 	// ListKV List a collection
 	// (GET /v1/apps/{app}/kv/{collection})
 	ListKV(c *gin.Context, app AppSlug, collection Collection, params ListKVParams)
@@ -2706,6 +2867,31 @@ func (siw *ServerInterfaceWrapper) ListExecutions(c *gin.Context) {
 	siw.Handler.ListExecutions(c, app, params)
 }
 
+// CancelExecutions operation middleware
+func (siw *ServerInterfaceWrapper) CancelExecutions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelExecutions(c, app)
+}
+
 // GetExecution operation middleware
 func (siw *ServerInterfaceWrapper) GetExecution(c *gin.Context) {
 
@@ -2783,6 +2969,51 @@ func (siw *ServerInterfaceWrapper) CancelExecution(c *gin.Context) {
 	}
 
 	siw.Handler.CancelExecution(c, app, execution)
+}
+
+// GetExecutionChain operation middleware
+func (siw *ServerInterfaceWrapper) GetExecutionChain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "execution" -------------
+	var execution ExecutionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "execution", c.Param("execution"), &execution, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter execution: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetExecutionChainParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetExecutionChain(c, app, execution, params)
 }
 
 // ListKV operation middleware
@@ -4296,6 +4527,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/executions", wrapper.ListExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution", wrapper.GetExecution)
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/:execution/cancel", wrapper.CancelExecution)
+	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution/chain", wrapper.GetExecutionChain)
+	router.POST(options.BaseURL+"/v1/apps/:app/executions/cancel", wrapper.CancelExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/abandoned-executions", wrapper.ListAbandonedExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters", wrapper.ListDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/count", wrapper.CountDeadLetters)
@@ -6620,6 +6853,141 @@ func (response ListExecutions503ApplicationProblemPlusJSONResponse) VisitListExe
 	return err
 }
 
+type CancelExecutionsRequestObject struct {
+	App  AppSlug `json:"app"`
+	Body *CancelExecutionsJSONRequestBody
+}
+
+type CancelExecutionsResponseObject interface {
+	VisitCancelExecutionsResponse(w http.ResponseWriter) error
+}
+
+type CancelExecutions200JSONResponse ExecutionsCanceled
+
+func (response CancelExecutions200JSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions400ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions401ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions404ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions413ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions422ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions500ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExecutions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelExecutions503ApplicationProblemPlusJSONResponse) VisitCancelExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetExecutionRequestObject struct {
 	App       AppSlug     `json:"app"`
 	Execution ExecutionID `json:"execution"`
@@ -6848,6 +7216,110 @@ type CancelExecution503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CancelExecution503ApplicationProblemPlusJSONResponse) VisitCancelExecutionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChainRequestObject struct {
+	App       AppSlug     `json:"app"`
+	Execution ExecutionID `json:"execution"`
+	Params    GetExecutionChainParams
+}
+
+type GetExecutionChainResponseObject interface {
+	VisitGetExecutionChainResponse(w http.ResponseWriter) error
+}
+
+type GetExecutionChain200JSONResponse ExecutionChain
+
+func (response GetExecutionChain200JSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain401ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain404ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain422ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain500ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExecutionChain503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExecutionChain503ApplicationProblemPlusJSONResponse) VisitGetExecutionChainResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -11116,12 +11588,18 @@ type StrictServerInterface interface {
 	// ListExecutions List the executions of an app
 	// (GET /v1/apps/{app}/executions)
 	ListExecutions(ctx context.Context, request ListExecutionsRequestObject) (ListExecutionsResponseObject, error)
+	// CancelExecutions Cancel many executions
+	// (POST /v1/apps/{app}/executions/cancel)
+	CancelExecutions(ctx context.Context, request CancelExecutionsRequestObject) (CancelExecutionsResponseObject, error)
 	// GetExecution Get an execution
 	// (GET /v1/apps/{app}/executions/{execution})
 	GetExecution(ctx context.Context, request GetExecutionRequestObject) (GetExecutionResponseObject, error)
 	// CancelExecution Cancel an execution
 	// (POST /v1/apps/{app}/executions/{execution}/cancel)
 	CancelExecution(ctx context.Context, request CancelExecutionRequestObject) (CancelExecutionResponseObject, error)
+	// GetExecutionChain The tree that an execution belongs to
+	// (GET /v1/apps/{app}/executions/{execution}/chain)
+	GetExecutionChain(ctx context.Context, request GetExecutionChainRequestObject) (GetExecutionChainResponseObject, error)
 	// ListKV List a collection
 	// (GET /v1/apps/{app}/kv/{collection})
 	ListKV(ctx context.Context, request ListKVRequestObject) (ListKVResponseObject, error)
@@ -11713,6 +12191,33 @@ func (h *strictHandler) ListExecutions(c *gin.Context, app AppSlug, params ListE
 	}
 }
 
+// CancelExecutions reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CancelExecutions(c *gin.Context, app AppSlug) {
+	var request CancelExecutionsRequestObject
+	request.App = app
+	var body CancelExecutionsJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.CancelExecutions(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCancelExecutionsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
 // GetExecution reads the request, calls the operation and writes its answer.
 func (h *strictHandler) GetExecution(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionParams) {
 	var request GetExecutionRequestObject
@@ -11748,6 +12253,26 @@ func (h *strictHandler) CancelExecution(c *gin.Context, app AppSlug, execution E
 		return
 	}
 	if err := response.VisitCancelExecutionResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetExecutionChain reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetExecutionChain(c *gin.Context, app AppSlug, execution ExecutionID, params GetExecutionChainParams) {
+	var request GetExecutionChainRequestObject
+	request.App = app
+	request.Execution = execution
+	request.Params = params
+	response, err := h.operations.GetExecutionChain(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetExecutionChainResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

@@ -29,6 +29,9 @@ func (s *server) routes() http.Handler {
 	r.Any("/run/:app/:script", s.ingress)
 	r.Any("/run/:app/:script/*path", s.ingress)
 	r.GET("/docs/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", openAPI) })
+	if s.Metrics != nil {
+		r.GET("/metrics", gin.WrapH(s.Metrics))
+	}
 	if s.TemporalUI != nil {
 		ui := forBrowsers(s.TemporalUI)
 		r.Any("/temporal", gin.WrapH(ui))

@@ -148,7 +148,7 @@ func letterScenarios() []scenario {
 		{name: "bad resolution", operation: "groupDeadLetters", path: list + "/groups?resolution=x", status: 422, code: "invalid", field: "resolution"},
 		{name: "bad limit", operation: "groupDeadLetters", path: list + "/groups?limit=0", status: 422, code: "invalid", field: "limit"},
 		{name: "no app", operation: "groupDeadLetters", path: "/v1/apps/none/dead-letters/groups", status: 404, code: "app_not_found"},
-		{name: "count", operation: "countDeadLetters", path: list + "/count", status: 200, says: []string{`"unresolved":1`}},
+		{name: "count", operation: "countDeadLetters", path: list + "/count", status: 200, says: []string{`"unresolved":1`, `"dropped":7`}},
 		{name: "no app", operation: "countDeadLetters", path: "/v1/apps/none/dead-letters/count", status: 404, code: "app_not_found"},
 		{name: "one", operation: "getDeadLetter", path: list + "/" + idResolved, status: 200, says: []string{`"resolution":"ignored"`, `"resolved_by":"admin"`, `"reason":"script_error"`}},
 		{name: "none", operation: "getDeadLetter", path: list + "/" + idNoSuchThing, status: 404, code: "dead_letter_not_found"},

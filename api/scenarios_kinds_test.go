@@ -67,6 +67,37 @@ func kindScenarios() []scenario {
 	}
 }
 
+// flowScenarios are what the flow control of a trigger may be.
+func flowScenarios() []scenario {
+	create := func(name, kind, config, flow string, field string, says ...string) scenario {
+		s := scenario{
+			name: "flow: " + name, operation: "createTrigger", method: "POST", path: shop + "/triggers", status: 201, says: says,
+			body: `{"name":"t","kind":"` + kind + `","script":"hello","config":` + config + `,"flow":` + flow + `}`,
+		}
+		if field != "" {
+			s.status, s.code, s.field = 422, "invalid", field
+		}
+		return s
+	}
+	topic := func(name, flow, field string, says ...string) scenario {
+		return create(name, "pubsub", `{"topic":"*"}`, flow, field, says...)
+	}
+	return []scenario{
+		topic("all of it", `{"concurrency":{"limit":2,"key":"event.data.customer"},"throttle":{"limit":10,"per":"1m"},"debounce":{"period":"5s","key":"event.subject"},"delay":"1m30s","priority":-5}`, "",
+			`"flow":{"concurrency":{"key":"event.data.customer","limit":2},"debounce":{"key":"event.subject","period":"5s"},"delay":"1m30s","priority":-5,"throttle":{"limit":10,"per":"1m"}}`),
+		topic("nothing", `{}`, "", `"flow":null`), topic("none", `null`, "", `"flow":null`),
+		topic("limit", `{"concurrency":{"limit":0}}`, "flow.concurrency.limit"), topic("no limit", `{"concurrency":{}}`, "flow.concurrency.limit"),
+		topic("throttle limit", `{"throttle":{"limit":10001,"per":"1s"}}`, "flow.throttle.limit"), topic("per", `{"throttle":{"limit":1,"per":"25h"}}`, "flow.throttle.per"),
+		topic("no per", `{"throttle":{"limit":1}}`, "flow.throttle.per"), topic("per no duration", `{"throttle":{"limit":1,"per":"x"}}`, "flow.throttle.per"),
+		topic("period", `{"debounce":{"period":"1ms"}}`, "flow.debounce.period"), topic("delay", `{"delay":"169h"}`, "flow.delay"), topic("priority", `{"priority":101}`, "flow.priority"),
+		topic("key", `{"concurrency":{"limit":1,"key":"event."}}`, "flow.concurrency.key"), topic("key of another type", `{"throttle":{"limit":1,"per":"1s","key":"[1]"}}`, "flow.throttle.key"),
+		topic("unknown field", `{"rate":1}`, "flow.rate"),
+		create("cron", "cron", `{"schedule":"@daily"}`, `{"priority":1}`, "flow"), create("sync", "http", `{}`, `{"priority":1}`, "flow"), create("async", "http", `{"mode":"async"}`, `{"priority":1}`, ""),
+		create("queue", "queue", `{"queue":"q"}`, `{"concurrency":{"limit":1}}`, "flow.concurrency.key"), create("queue by key", "queue", `{"queue":"q"}`, `{"concurrency":{"limit":1,"key":"event.data.a"}}`, ""),
+		create("letters", "dead_letter", `{}`, `{"debounce":{"period":"1s"}}`, "flow.debounce"),
+	}
+}
+
 func messageScenarios() []scenario {
 	publish := func(name, topic, body string, status int, code, field string) scenario {
 		return scenario{

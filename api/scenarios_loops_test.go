@@ -1,11 +1,14 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/picloud/picloud/internal/picloud"
 )
 
 // paused is a world whose app is paused.
@@ -15,7 +18,9 @@ func paused(w *world) {
 	w.app["shop"] = app
 }
 
-func loopScenarios() []scenario { return slices.Concat(pauseScenarios(), guardScenarios()) }
+func loopScenarios() []scenario {
+	return slices.Concat(pauseScenarios(), guardScenarios(), chainScenarios(), cancelScenarios())
+}
 
 func guardScenarios() []scenario {
 	trigger := func(more string) string {
@@ -58,5 +63,61 @@ func pauseScenarios() []scenario {
 		{name: "invoke while paused", operation: "invokeScript", method: "POST", path: shop + "/scripts/hello/invoke", body: `{}`, before: paused, status: 503, code: "app_paused", answers: waits},
 		{name: "run while paused", method: "POST", path: "/run/shop/hello", before: paused, status: 503, code: "app_paused", answers: waits},
 		{name: "run later while paused", method: "PUT", path: "/run/shop/hello/later/1", before: paused, status: 503, code: "app_paused", answers: waits},
+	}
+}
+
+// running is a world in which the execution that finished has fired another, which runs.
+func running(w *world) {
+	w.engine.running[testID(25)] = picloud.Execution{
+		ID: testID(25), AppID: "app-shop", Status: picloud.StatusRunning, Script: "slow", Kind: picloud.KindQueue, EventID: testID(24), Depth: 2, RootID: testID(5), ParentID: idFinished, QueuedAt: day, StartedAt: day,
+	}
+}
+
+func chainScenarios() []scenario {
+	path := shop + "/executions/" + idFinished + "/chain"
+	return []scenario{
+		{
+			name: "tree", operation: "getExecutionChain", path: path, before: running, status: 200,
+			says: []string{`"truncated":false`, `"root_id":"` + testID(5) + `"`, `"what":"kv orders/42"`, `"children":[{`, `"what":"queue totals"`, `"status":"queued"`},
+			after: func(t *testing.T, _ *world, rec *httptest.ResponseRecorder) {
+				t.Helper()
+				var got ExecutionChain
+				require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &got))
+				require.Len(t, got.Items, 3, "all but the child")
+				for _, x := range got.Items {
+					if x.ID == idFinished {
+						require.Len(t, x.Children, 1)
+						require.Equal(t, testID(25), x.Children[0].ID)
+						require.NotNil(t, x.Children[0].Duration)
+					}
+				}
+			},
+		},
+		{name: "a part of it", operation: "getExecutionChain", path: path + "?limit=1", status: 200, says: []string{`"truncated":true`}},
+		{name: "too much of it", operation: "getExecutionChain", path: path + "?limit=1001", status: 422, code: "invalid", field: "limit"},
+		{name: "of none", operation: "getExecutionChain", path: shop + "/executions/" + idNoSuchThing + "/chain", status: 404, code: "execution_not_found"},
+		{name: "engine away", operation: "getExecutionChain", path: path, before: func(w *world) { w.engine.down = errDown }, status: 503, code: "engine_unavailable"},
+	}
+}
+
+func cancelScenarios() []scenario {
+	path := shop + "/executions/cancel"
+	return []scenario{
+		{
+			name: "all", operation: "cancelExecutions", method: "POST", path: path, body: `{}`, before: running, status: 200, says: []string{`"queued":1`, `"running":1`, `"more":false`},
+			after: func(t *testing.T, w *world, _ *httptest.ResponseRecorder) {
+				t.Helper()
+				require.Equal(t, []string{testID(25)}, w.engine.cancels)
+				require.Equal(t, picloud.StatusCanceled, w.executions[idQueued].Status)
+			},
+		},
+		{name: "queued ones", operation: "cancelExecutions", method: "POST", path: path, body: `{"status":"queued"}`, before: running, status: 200, says: []string{`"queued":1`, `"running":0`}},
+		{name: "of a script", operation: "cancelExecutions", method: "POST", path: path, body: `{"script":"slow"}`, before: running, status: 200, says: []string{`"queued":0`, `"running":1`}},
+		{name: "finished ones", operation: "cancelExecutions", method: "POST", path: path, body: `{"status":"succeeded"}`, status: 422, code: "invalid", field: "status"},
+		{name: "unknown kind", operation: "cancelExecutions", method: "POST", path: path, body: `{"kind":"x"}`, status: 422, code: "invalid", field: "kind"},
+		{name: "no root", operation: "cancelExecutions", method: "POST", path: path, body: `{"root":"x"}`, status: 422, code: "invalid", field: "root"},
+		{name: "no time", operation: "cancelExecutions", method: "POST", path: path, body: `{"since":"x"}`, status: 422, code: "invalid", field: "since"},
+		{name: "unknown field", operation: "cancelExecutions", method: "POST", path: path, body: `{"ids":[]}`, status: 422, code: "invalid", field: "ids"},
+		{name: "no app", operation: "cancelExecutions", method: "POST", path: "/v1/apps/none/executions/cancel", body: `{}`, status: 404, code: "app_not_found"},
 	}
 }

@@ -24,7 +24,7 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), sampleScenarios(), backfillScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), flowScenarios(), sampleScenarios(), backfillScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
 		identityScenarios())
 }
 
@@ -386,6 +386,7 @@ func triggerScenarios() []scenario {
 			s.says = []string{`"line":2`, `"column":7`, "undefined field 'dat'"}
 			return s
 		}(),
+		patch("flow", `{"flow":{"priority":3}}`, 200, "", "", `"flow":{"priority":3}`), patch("flow bad", `{"flow":{"throttle":{"limit":1}}}`, 422, "invalid", "flow.throttle.per"), patch("flow away", `{"flow":null}`, 200, "", "", `"flow":null`),
 		patch("filter", `{"filter":"event.depth < 3"}`, 200, "", "", `"filter":"event.depth \u003c 3"`), patch("filter away", `{"filter":null}`, 200, "", "", `"filter":null`),
 		patch("filter empty", `{"filter":""}`, 200, "", "", `"filter":null`), patch("filter bad", `{"filter":"("}`, 422, "invalid", "filter"),
 		retry("duration", `{"initial_interval":"soon"}`, "retry.initial_interval"), retry("duration number", `{"maximum_interval":3}`, "retry.maximum_interval"),

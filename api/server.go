@@ -38,6 +38,7 @@ type Options struct {
 	Queues      picloud.Queues
 	Secrets     picloud.Secrets
 	Executions  picloud.Executions
+	Chains      picloud.Chains
 	Abandoned   picloud.Abandoned
 	DeadLetters picloud.DeadLetters
 	Bulk        picloud.BulkReplays
@@ -61,11 +62,14 @@ type Options struct {
 	MaxDepth  int                 // of a chain of triggers; 0 = 16
 
 	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
+	RateLimits     RateLimits     // zero = no bounds
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	AuditData      bool           // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
 
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
+
+	Metrics http.Handler // serves /metrics; nil = 404
 
 	// Ready says whether database and engine answer; nil = always. Its error goes to the log only.
 	Ready func(ctx context.Context) error
@@ -77,6 +81,7 @@ type server struct {
 	auth      *auth.Authenticator
 	rules     map[string]rule // by method and route
 	strangers *rate.Limiter
+	limiters  limiters
 }
 
 // New makes the handler of everything that PiCloud serves over HTTP.
@@ -96,7 +101,7 @@ func New(options Options) http.Handler {
 	if err != nil {
 		panic(err) // openapi.yaml is part of the program
 	}
-	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers()}
+	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers(), limiters: newLimiters(options.RateLimits)}
 	return s.routes()
 }
 

@@ -72,7 +72,19 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 		if c.MaxConcurrency != nil && *c.MaxConcurrency == 0 {
 			return picloud.InvalidField("config.max_concurrency", "must be 1 to %d; left out: no bound", picloud.MaxQueueConcurrency)
 		}
-		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency)}
+		if c.BatchSize != nil || c.BatchWindow != nil {
+			return picloud.InvalidField("config.batch_size", "is not supported by this version yet")
+		}
+		if c.BatchSize != nil && *c.BatchSize == 0 {
+			return picloud.InvalidField("config.batch_size", "must be 1 to %d; left out: one message an execution", picloud.MaxBatchSize)
+		}
+		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency), BatchSize: deref(c.BatchSize)}
+		if c.BatchWindow != nil {
+			var err error
+			if t.Queue.BatchWindow, err = parseDuration("config.batch_window", *c.BatchWindow); err != nil {
+				return err
+			}
+		}
 		return t.Queue.Check()
 	case picloud.KindEmail:
 		var c EmailTriggerConfig
@@ -155,7 +167,7 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
 	case t.Queue != nil:
-		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency)}
+		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency), BatchSize: orNil(t.Queue.BatchSize), BatchWindow: optionalDuration(t.Queue.BatchWindow)}
 	case t.Email != nil:
 		config = EmailTriggerConfig{Address: string(t.Email.Address)}
 	case t.Cron != nil:
@@ -235,26 +247,6 @@ func toRetry(p *picloud.RetryPolicy) *RetryPolicy {
 		MaximumAttempts: &p.MaximumAttempts, InitialInterval: &initial, BackoffCoefficient: &p.BackoffCoefficient, MaximumInterval: &most,
 		Jitter: &jitter, MaximumDuration: &bound, NonRetryableErrors: p.NonRetryableErrors,
 	}
-}
-
-// patchRetry applies a merge patch to a policy; null takes it away.
-func patchRetry(now *RetryPolicy, patch json.RawMessage) (*RetryPolicy, error) {
-	if string(patch) == "null" {
-		return nil, nil
-	}
-	target := []byte("{}")
-	if now != nil {
-		var err error
-		if target, err = json.Marshal(now); err != nil {
-			return nil, fmt.Errorf("encode retry policy: %w", err)
-		}
-	}
-	merged, err := mergePatch(target, patch)
-	if err != nil {
-		return nil, err
-	}
-	var p RetryPolicy
-	return &p, decodeJSON(merged, &p, "retry")
 }
 
 // mergePatch applies a JSON merge patch (RFC 7396) to target.

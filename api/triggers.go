@@ -70,7 +70,7 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 		return nil, err
 	}
 	t.Filter = deref(body.Filter)
-	if err := s.setTrigger(&t, body.Config, body.Retry); err != nil {
+	if err := s.setTrigger(&t, body.Config, body.Retry, body.Flow); err != nil {
 		return nil, err
 	}
 	if err := s.setGuards(&t, body.MaxDepth, deref(body.Cycle)); err != nil {
@@ -85,8 +85,8 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 	}, err
 }
 
-// setTrigger checks names, filter, config and retry, and sets the latter two.
-func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *RetryPolicy) error {
+// setTrigger checks names, filter, config, retry and flow, and sets the latter three.
+func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *RetryPolicy, flow *FlowControl) error {
 	if err := picloud.CheckName("name", t.Name); err != nil {
 		return err
 	}
@@ -100,7 +100,10 @@ func (s *server) setTrigger(t *picloud.Trigger, config json.RawMessage, retry *R
 		return err
 	}
 	var err error
-	t.Retry, err = parseRetry(retry, s.Retry)
+	if t.Retry, err = parseRetry(retry, s.Retry); err != nil {
+		return err
+	}
+	t.Flow, err = parseFlow(*t, flow)
 	return err
 }
 
@@ -154,14 +157,19 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 		}
 		t.Enabled = *patch.Enabled
 	}
-	config, retry := now.Config, now.Retry
+	config, retry, flow := now.Config, now.Retry, now.Flow
 	if patch.Config != nil {
 		if config, err = mergePatch(config, patch.Config); err != nil {
 			return nil, err
 		}
 	}
+	if patch.Flow != nil {
+		if flow, err = patchObject("flow", flow, patch.Flow); err != nil {
+			return nil, err
+		}
+	}
 	if patch.Retry != nil {
-		if retry, err = patchRetry(retry, patch.Retry); err != nil {
+		if retry, err = patchObject("retry", retry, patch.Retry); err != nil {
 			return nil, err
 		}
 	}
@@ -172,7 +180,7 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 		}
 		t.Filter = deref(text)
 	}
-	if err := s.setTrigger(&t, config, retry); err != nil {
+	if err := s.setTrigger(&t, config, retry, flow); err != nil {
 		return nil, err
 	}
 	var depth *int
@@ -243,7 +251,7 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 func toTrigger(t picloud.Trigger) (Trigger, error) {
 	config, err := encodeConfig(t)
 	return Trigger{
-		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry), Filter: orNil(t.Filter), MaxDepth: orNil(t.MaxDepth),
+		ID: t.ID, Name: t.Name, Kind: string(t.Kind), Script: t.Script, Enabled: t.Enabled, Config: config, Retry: toRetry(t.Retry), Filter: orNil(t.Filter), Flow: toFlow(t.Flow), MaxDepth: orNil(t.MaxDepth),
 		Cycle:          cycleOf(t),
 		DisabledReason: orNil(t.DisabledReason), RegisteredByPrincipal: t.RegisteredByPrincipal, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}, err

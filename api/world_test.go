@@ -102,7 +102,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log.SetOutput(w.log)
 	log.SetLevel(logrus.DebugLevel)
 	w.options = Options{
-		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Abandoned: m, DeadLetters: m, Bulk: w.bulk, BulkEngine: w.bulk, Engine: w.engine, Inbox: inbox, Outbox: m,
+		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Chains: m, Abandoned: m, DeadLetters: m, Bulk: w.bulk, BulkEngine: w.bulk, Engine: w.engine, Inbox: inbox, Outbox: m,
 		Endpoints: m, Idempotency: m, Schedules: m, Log: log,
 		Principals: m, APIKeys: m, Credentials: m, Audit: m,
 		TemporalUI: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

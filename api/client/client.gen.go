@@ -426,6 +426,8 @@ type DeadLetter struct {
 
 // DeadLetterCount defines model for DeadLetterCount.
 type DeadLetterCount struct {
+	// Dropped Letters that were deleted unresolved, past PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS, ever.
+	Dropped    int64 `json:"dropped"`
 	Unresolved int64 `json:"unresolved"`
 }
 
@@ -587,6 +589,51 @@ type Execution struct {
 	Version *int `json:"version"`
 }
 
+// ExecutionChain defines model for ExecutionChain.
+type ExecutionChain struct {
+	// Cut Firings that were not kept, since the tree had used up its budget of executions (PICLOUD_ROOT_MAX_EXECUTIONS); the one that left the dead letter is not among them.
+	Cut int64 `json:"cut"`
+
+	// Items The executions that nothing in the answer has fired: those of the root event.
+	Items []ExecutionChainLink `json:"items"`
+
+	// RootID Id of the root event.
+	RootID string `json:"root_id"`
+
+	// Truncated Whether the tree is larger than the answer.
+	Truncated bool `json:"truncated"`
+}
+
+// ExecutionChainLink defines model for ExecutionChainLink.
+type ExecutionChainLink struct {
+	// Children The executions that its effects fired.
+	Children []ExecutionChainLink `json:"children"`
+
+	// DeadLetterID The dead letter that it left.
+	DeadLetterID *string `json:"dead_letter_id"`
+	Depth        int     `json:"depth"`
+
+	// Duration From its start to its end, or to now while it runs; null while it is queued.
+	Duration   *string    `json:"duration"`
+	FinishedAt *time.Time `json:"finished_at"`
+	ID         string     `json:"id"`
+	Kind       string     `json:"kind"`
+	ParentID   *string    `json:"parent_id"`
+	Principal  string     `json:"principal"`
+	QueuedAt   time.Time  `json:"queued_at"`
+
+	// ReplayOf Id of the dead letter that it replays.
+	ReplayOf  *string         `json:"replay_of"`
+	Script    string          `json:"script"`
+	StartedAt *time.Time      `json:"started_at"`
+	Status    ExecutionStatus `json:"status"`
+	Trigger   *string         `json:"trigger"`
+	Version   *int            `json:"version"`
+
+	// What What fired it, e.g. kv orders/42; null when its event is past its retention.
+	What *string `json:"what"`
+}
+
 // ExecutionList defines model for ExecutionList.
 type ExecutionList struct {
 	Items      []ExecutionSummary `json:"items"`
@@ -622,6 +669,39 @@ type ExecutionSummary struct {
 	Version *int `json:"version"`
 }
 
+// ExecutionsCancel What is left out is any.
+type ExecutionsCancel struct {
+	// Kind Kind of the trigger.
+	Kind *string `json:"kind,omitempty"`
+
+	// Root Id of the root event.
+	Root *string `json:"root,omitempty"`
+
+	// Script Name of the script.
+	Script *string `json:"script,omitempty"`
+
+	// Since RFC 3339: executions that were fired then or later.
+	Since *string `json:"since,omitempty"`
+
+	// Status queued or running; left out: both.
+	Status *string `json:"status,omitempty"`
+
+	// Trigger Name or id of the trigger.
+	Trigger *string `json:"trigger,omitempty"`
+}
+
+// ExecutionsCanceled defines model for ExecutionsCanceled.
+type ExecutionsCanceled struct {
+	// More Whether there are others.
+	More bool `json:"more"`
+
+	// Queued Executions that were queued and are canceled.
+	Queued int `json:"queued"`
+
+	// Running Executions that run and were asked to end.
+	Running int `json:"running"`
+}
+
 // FailingLetter defines model for FailingLetter.
 type FailingLetter struct {
 	DeadLetterID string      `json:"dead_letter_id"`
@@ -651,6 +731,57 @@ type FilterPatch = json.RawMessage
 type Fire struct {
 	// Data Any JSON value.
 	Data JSONValue `json:"data,omitempty"`
+}
+
+// FlowConcurrency Bounds the executions that have begun and not ended, in the whole cluster; further ones wait.
+type FlowConcurrency struct {
+	// Key CEL; required for a queue, which has max_concurrency for the whole.
+	Key *string `json:"key,omitempty"`
+
+	// Limit 1 to 10000.
+	Limit int `json:"limit"`
+}
+
+// FlowControl How the firings of a trigger are let go. They apply in this order: debounce, delay; then, of the firings that are due, by priority: concurrency and throttle. Each `key` is a CEL expression over `event` that gives a string, number, bool or null; firings with equal values are bounded together, left out: all of the trigger's. An event for which a key has no value counts with "". 422 `flow` for a cron trigger and for an http trigger with mode sync: there it means nothing.
+type FlowControl struct {
+	// Concurrency Bounds the executions that have begun and not ended, in the whole cluster; further ones wait.
+	Concurrency *FlowConcurrency `json:"concurrency,omitempty"`
+
+	// Debounce A firing goes when no other has come for `period`; of those that follow each other faster the last one runs, and the others end as canceled executions with an error of type Debounced. Not for dead_letter.
+	Debounce *FlowDebounce `json:"debounce,omitempty"`
+
+	// Delay Between the event and the earliest start; 0s to 168h, and at most half of the retention of executions.
+	Delay *string `json:"delay,omitempty"`
+
+	// Priority Among the firings of the app that are due: higher first; -100 to 100. It is added to that of a message in a queue.
+	Priority *int `json:"priority,omitempty"`
+
+	// Throttle Bounds the executions that begin in any period of the length `per`; further ones wait.
+	Throttle *FlowThrottle `json:"throttle,omitempty"`
+}
+
+// FlowControlPatch A merge patch of a FlowControl; null: the firings go at once.
+type FlowControlPatch = json.RawMessage
+
+// FlowDebounce A firing goes when no other has come for `period`; of those that follow each other faster the last one runs, and the others end as canceled executions with an error of type Debounced. Not for dead_letter.
+type FlowDebounce struct {
+	// Key CEL.
+	Key *string `json:"key,omitempty"`
+
+	// Period 10ms to 168h.
+	Period string `json:"period"`
+}
+
+// FlowThrottle Bounds the executions that begin in any period of the length `per`; further ones wait.
+type FlowThrottle struct {
+	// Key CEL.
+	Key *string `json:"key,omitempty"`
+
+	// Limit 1 to 10000.
+	Limit int `json:"limit"`
+
+	// Per 10ms to 24h.
+	Per string `json:"per"`
 }
 
 // HTTPTriggerConfig How /run/{app}/{script} serves the requests that match; the first trigger that matches counts.
@@ -964,6 +1095,12 @@ type QueueMessage struct {
 
 // QueueTriggerConfig defines model for QueueTriggerConfig.
 type QueueTriggerConfig struct {
+	// BatchSize An execution gets up to this many messages at once, 1 to 500, as one event picloud.queue.message.batch; left out: one message, and no array.
+	BatchSize *int `json:"batch_size,omitempty"`
+
+	// BatchWindow How long a message waits for others to fill its batch; 0s (default: it takes what is there) to 1h.
+	BatchWindow *string `json:"batch_window,omitempty"`
+
 	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
 	MaxConcurrency *int `json:"max_concurrency,omitempty"`
 
@@ -1179,8 +1316,11 @@ type Trigger struct {
 
 	// Filter The CEL expression that an event must meet to fire the trigger; null: every event does.
 	Filter *string `json:"filter"`
-	ID     string  `json:"id"`
-	Kind   string  `json:"kind"`
+
+	// Flow null: its firings go at once.
+	Flow *FlowControl `json:"flow"`
+	ID   string       `json:"id"`
+	Kind string       `json:"kind"`
 
 	// LastFires Of one cron trigger: the last five times at which it came, the youngest first.
 	LastFires []CronTick `json:"last_fires,omitempty"`
@@ -1222,6 +1362,9 @@ type TriggerCreate struct {
 	// Filter A CEL expression over `event` that gives true or false, at most 4096 bytes, e.g. `event.data.value.total > 100`. Only events for which it is true fire the trigger. One for which it has no value (it reads a field that is not there) leaves a dead letter with the reason filter_error. Left out or null: every event fires. What cannot be compiled is 422, with line and column.
 	Filter *string `json:"filter,omitempty"`
 
+	// Flow Left out or null: its firings go at once.
+	Flow *FlowControl `json:"flow,omitempty"`
+
 	// Kind http, kv, cron, pubsub, queue, email or dead_letter.
 	Kind string `json:"kind"`
 
@@ -1251,6 +1394,9 @@ type TriggerPatch struct {
 
 	// Filter As `filter` in TriggerCreate; null or empty: every event fires.
 	Filter FilterPatch `json:"filter,omitempty"`
+
+	// Flow A merge patch of a FlowControl; null: the firings go at once.
+	Flow FlowControlPatch `json:"flow,omitempty"`
 
 	// MaxDepth A number; null: the instance's PICLOUD_MAX_TRIGGER_DEPTH.
 	MaxDepth json.RawMessage `json:"max_depth,omitempty"`
@@ -1486,6 +1632,12 @@ type GetExecutionParams struct {
 	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// GetExecutionChainParams defines parameters for GetExecutionChain.
+type GetExecutionChainParams struct {
+	// Limit Executions in the answer: 1 to 1000.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListKVParams defines parameters for ListKV.
 type ListKVParams struct {
 	// Prefix Only keys that start with it.
@@ -1623,6 +1775,9 @@ type IgnoreDeadLetterJSONRequestBody = Ignore
 
 // ReplayDeadLetterJSONRequestBody defines body for ReplayDeadLetter for application/json ContentType.
 type ReplayDeadLetterJSONRequestBody = Replay
+
+// CancelExecutionsJSONRequestBody defines body for CancelExecutions for application/json ContentType.
+type CancelExecutionsJSONRequestBody = ExecutionsCancel
 
 // PutKVJSONRequestBody defines body for PutKV for application/json ContentType.
 type PutKVJSONRequestBody = JSONValue
@@ -1971,6 +2126,26 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/apps/{app}/executions (the `ListExecutions` operationId).
 	ListExecutions(ctx context.Context, app AppSlug, params *ListExecutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CancelExecutionsWithBody Cancel many executions
+	//
+	// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+	// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+	CancelExecutionsWithBody(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelExecutions Cancel many executions
+	//
+	// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+	// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+	CancelExecutions(ctx context.Context, app AppSlug, body CancelExecutionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetExecution Get an execution
 	//
 	// With `wait` the answer comes when the execution is over, or after that time (at most 60 s) as it is then.
@@ -1984,6 +2159,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/executions/{execution}/cancel (the `CancelExecution` operationId).
 	CancelExecution(ctx context.Context, app AppSlug, execution ExecutionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetExecutionChain The tree that an execution belongs to
+	//
+	// Every execution of the same root event, queued and running ones included, each below the one that fired it; the oldest first. A tree that is larger than `limit` is cut there, and
+	// `truncated` is true: an execution whose parent is not in the answer is at the top.
+	//
+	// Corresponds with GET /v1/apps/{app}/executions/{execution}/chain (the `GetExecutionChain` operationId).
+	GetExecutionChain(ctx context.Context, app AppSlug, execution ExecutionID, params *GetExecutionChainParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListKV List a collection
 	//
@@ -2936,6 +3119,46 @@ func (c *Client) ListExecutions(ctx context.Context, app AppSlug, params *ListEx
 	return c.Client.Do(req)
 }
 
+// CancelExecutionsWithBody Cancel many executions
+//
+// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+func (c *Client) CancelExecutionsWithBody(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelExecutionsRequestWithBody(c.Server, app, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelExecutions Cancel many executions
+//
+// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+func (c *Client) CancelExecutions(ctx context.Context, app AppSlug, body CancelExecutionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelExecutionsRequest(c.Server, app, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetExecution Get an execution
 //
 // With `wait` the answer comes when the execution is over, or after that time (at most 60 s) as it is then.
@@ -2960,6 +3183,24 @@ func (c *Client) GetExecution(ctx context.Context, app AppSlug, execution Execut
 // Corresponds with POST /v1/apps/{app}/executions/{execution}/cancel (the `CancelExecution` operationId).
 func (c *Client) CancelExecution(ctx context.Context, app AppSlug, execution ExecutionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelExecutionRequest(c.Server, app, execution)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExecutionChain The tree that an execution belongs to
+//
+// Every execution of the same root event, queued and running ones included, each below the one that fired it; the oldest first. A tree that is larger than `limit` is cut there, and
+// `truncated` is true: an execution whose parent is not in the answer is at the top.
+//
+// Corresponds with GET /v1/apps/{app}/executions/{execution}/chain (the `GetExecutionChain` operationId).
+func (c *Client) GetExecutionChain(ctx context.Context, app AppSlug, execution ExecutionID, params *GetExecutionChainParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExecutionChainRequest(c.Server, app, execution, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5263,6 +5504,53 @@ func NewListExecutionsRequest(server string, app AppSlug, params *ListExecutions
 	return req, nil
 }
 
+// NewCancelExecutionsRequest calls the generic CancelExecutions builder with application/json body
+func NewCancelExecutionsRequest(server string, app AppSlug, body CancelExecutionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelExecutionsRequestWithBody(server, app, "application/json", bodyReader)
+}
+
+// NewCancelExecutionsRequestWithBody constructs an http.Request for the CancelExecutions method, with any body, and a specified content type
+func NewCancelExecutionsRequestWithBody(server string, app AppSlug, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/executions/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetExecutionRequest constructs an http.Request for the GetExecution method
 func NewGetExecutionRequest(server string, app AppSlug, execution ExecutionID, params *GetExecutionParams) (*http.Request, error) {
 	var err error
@@ -5365,6 +5653,74 @@ func NewCancelExecutionRequest(server string, app AppSlug, execution ExecutionID
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetExecutionChainRequest constructs an http.Request for the GetExecutionChain method
+func NewGetExecutionChainRequest(server string, app AppSlug, execution ExecutionID, params *GetExecutionChainParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "execution", execution, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/executions/%s/chain", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -7759,6 +8115,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/apps/{app}/executions (the `ListExecutions` operationId).
 	ListExecutionsWithResponse(ctx context.Context, app AppSlug, params *ListExecutionsParams, reqEditors ...RequestEditorFn) (*ListExecutionsResponse, error)
 
+	// CancelExecutionsWithBodyWithResponse Cancel many executions
+	//
+	// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+	// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+	CancelExecutionsWithBodyWithResponse(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelExecutionsResponse, error)
+
+	// CancelExecutionsWithResponse Cancel many executions
+	//
+	// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+	// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+	CancelExecutionsWithResponse(ctx context.Context, app AppSlug, body CancelExecutionsJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelExecutionsResponse, error)
+
 	// GetExecutionWithResponse Get an execution
 	//
 	// With `wait` the answer comes when the execution is over, or after that time (at most 60 s) as it is then.
@@ -7776,6 +8152,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/executions/{execution}/cancel (the `CancelExecution` operationId).
 	CancelExecutionWithResponse(ctx context.Context, app AppSlug, execution ExecutionID, reqEditors ...RequestEditorFn) (*CancelExecutionResponse, error)
+
+	// GetExecutionChainWithResponse The tree that an execution belongs to
+	//
+	// Every execution of the same root event, queued and running ones included, each below the one that fired it; the oldest first. A tree that is larger than `limit` is cut there, and
+	// `truncated` is true: an execution whose parent is not in the answer is at the top.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/executions/{execution}/chain (the `GetExecutionChain` operationId).
+	GetExecutionChainWithResponse(ctx context.Context, app AppSlug, execution ExecutionID, params *GetExecutionChainParams, reqEditors ...RequestEditorFn) (*GetExecutionChainResponse, error)
 
 	// ListKVWithResponse List a collection
 	//
@@ -9957,6 +10343,96 @@ func (r ListExecutionsResponse) ContentType() string {
 	return ""
 }
 
+type CancelExecutionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExecutionsCanceled
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelExecutionsResponse) GetJSON200() *ExecutionsCanceled {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelExecutionsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelExecutionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelExecutionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelExecutionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelExecutionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetExecutionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10117,6 +10593,82 @@ func (r CancelExecutionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CancelExecutionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetExecutionChainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExecutionChain
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetExecutionChainResponse) GetJSON200() *ExecutionChain {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetExecutionChainResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetExecutionChainResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetExecutionChainResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetExecutionChainResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetExecutionChainResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetExecutionChainResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetExecutionChainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetExecutionChainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetExecutionChainResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13558,6 +14110,38 @@ func (c *ClientWithResponses) ListExecutionsWithResponse(ctx context.Context, ap
 	return ParseListExecutionsResponse(rsp)
 }
 
+// CancelExecutionsWithBodyWithResponse Cancel many executions
+//
+// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+func (c *ClientWithResponses) CancelExecutionsWithBodyWithResponse(ctx context.Context, app AppSlug, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelExecutionsResponse, error) {
+	rsp, err := c.CancelExecutionsWithBody(ctx, app, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelExecutionsResponse(rsp)
+}
+
+// CancelExecutionsWithResponse Cancel many executions
+//
+// Takes queued executions that the filter covers out of the queue, and asks running ones to end: at most 1000 of each a call. `more` says that another call has something to do. It may be
+// repeated: what has ended stays as it is. Running ones are found in the engine's list, which is some moments behind. Without any filter it is all of the app.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{app}/executions/cancel (the `CancelExecutions` operationId).
+func (c *ClientWithResponses) CancelExecutionsWithResponse(ctx context.Context, app AppSlug, body CancelExecutionsJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelExecutionsResponse, error) {
+	rsp, err := c.CancelExecutions(ctx, app, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelExecutionsResponse(rsp)
+}
+
 // GetExecutionWithResponse Get an execution
 //
 // With `wait` the answer comes when the execution is over, or after that time (at most 60 s) as it is then.
@@ -13586,6 +14170,22 @@ func (c *ClientWithResponses) CancelExecutionWithResponse(ctx context.Context, a
 		return nil, err
 	}
 	return ParseCancelExecutionResponse(rsp)
+}
+
+// GetExecutionChainWithResponse The tree that an execution belongs to
+//
+// Every execution of the same root event, queued and running ones included, each below the one that fired it; the oldest first. A tree that is larger than `limit` is cut there, and
+// `truncated` is true: an execution whose parent is not in the answer is at the top.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/executions/{execution}/chain (the `GetExecutionChain` operationId).
+func (c *ClientWithResponses) GetExecutionChainWithResponse(ctx context.Context, app AppSlug, execution ExecutionID, params *GetExecutionChainParams, reqEditors ...RequestEditorFn) (*GetExecutionChainResponse, error) {
+	rsp, err := c.GetExecutionChain(ctx, app, execution, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetExecutionChainResponse(rsp)
 }
 
 // ListKVWithResponse List a collection
@@ -15773,6 +16373,81 @@ func ParseListExecutionsResponse(rsp *http.Response) (*ListExecutionsResponse, e
 	return response, nil
 }
 
+// ParseCancelExecutionsResponse parses an HTTP response from a CancelExecutionsWithResponse call
+func ParseCancelExecutionsResponse(rsp *http.Response) (*CancelExecutionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelExecutionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExecutionsCanceled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetExecutionResponse parses an HTTP response from a GetExecutionWithResponse call
 func ParseGetExecutionResponse(rsp *http.Response) (*GetExecutionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15889,6 +16564,67 @@ func ParseCancelExecutionResponse(rsp *http.Response) (*CancelExecutionResponse,
 			return nil, err
 		}
 		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetExecutionChainResponse parses an HTTP response from a GetExecutionChainWithResponse call
+func ParseGetExecutionChainResponse(rsp *http.Response) (*GetExecutionChainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetExecutionChainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExecutionChain
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal

@@ -178,6 +178,9 @@ func fields(body map[string]any, t Trigger) map[string]any {
 	if t.Retry != nil {
 		body["retry"] = t.Retry
 	}
+	if t.Flow != nil {
+		body["flow"] = t.Flow
+	}
 	if t.Filter != nil {
 		body["filter"] = *t.Filter
 	}

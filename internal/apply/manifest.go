@@ -41,6 +41,7 @@ type Trigger struct {
 	Config  map[string]any `yaml:"config"`
 	Retry   map[string]any `yaml:"retry"`
 	Filter  *string        `yaml:"filter"` // CEL; "" = none
+	Flow    map[string]any `yaml:"flow"`
 	// MaxDepth and Cycle guard against triggers that fire each other in a circle.
 	MaxDepth *int   `yaml:"max_depth"`
 	Cycle    string `yaml:"cycle"`

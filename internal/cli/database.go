@@ -99,7 +99,7 @@ func (i *instance) openStore(ctx context.Context, d databases) (*store.Store, er
 	}
 	data, err := store.Open(context.WithoutCancel(ctx), d.picloud, store.Options{
 		MaxConnections: databaseConnections(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth, Budget: i.config.Budget(),
-		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays,
+		ExecutionDays: i.config.Retention.ExecutionDays, DeadLetterDays: i.config.Retention.DeadLetterDays, UnresolvedLetterDays: i.config.Retention.UnresolvedLetterDays,
 		AbandonedExecDays: i.config.Retention.AbandonedExecutionsDays, Sealer: keys, Log: i.log,
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ import (
 	"github.com/picloud/picloud/internal/dryrun"
 	"github.com/picloud/picloud/internal/engine"
 	"github.com/picloud/picloud/internal/mail"
+	"github.com/picloud/picloud/internal/metrics"
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
 	"github.com/picloud/picloud/internal/sandbox/egress"
@@ -123,7 +124,8 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 		return nil, err
 	}
 	inbox := dispatch.NewInbox()
-	if err := i.startWork(ctx, data, eng, pool, inbox); err != nil {
+	counts := metrics.New(data, pool.Stats)
+	if err := i.startWork(ctx, data, eng, pool, inbox, counts); err != nil {
 		return nil, err
 	}
 	if err := i.startSMTP(mailbox, data); err != nil {
@@ -132,7 +134,10 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	schedules := engine.NewReconciler(eng, data, data, i.log, 0)
 	schedules.Start(context.WithoutCancel(ctx))
 	i.onStop("schedules", func(context.Context) error { schedules.Stop(); return nil })
-	return i, i.serve(listener, data, eng, pool, inbox, schedules)
+	if err := i.serveMetrics(ctx, counts); err != nil {
+		return nil, err
+	}
+	return i, i.serve(listener, data, eng, pool, inbox, schedules, counts)
 }
 
 // listen takes the HTTP address, with TLS where there is a certificate.
@@ -273,9 +278,9 @@ func dryRunner(data *store.Store, pool *sandbox.Pool) *dryrun.Runner {
 }
 
 // startWork starts the workers, and then what gives them work.
-func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox) error {
+func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, counts *metrics.Metrics) error {
 	w := worker.New(eng.Client(), &activities.Activities{
-		Journal: data, Sandbox: pool, Inbox: inbox, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool),
+		Journal: counts.Journal(data), Sandbox: pool, Inbox: inbox, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool),
 		Mails: data, Courier: i.courier(data), MailDomain: i.config.Mail.Domain,
 	}, worker.Options{
 		StopTimeout: workerStopTimeout,
@@ -288,7 +293,7 @@ func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine
 	if err := eng.EnsureRetentionSchedule(ctx); err != nil {
 		return err
 	}
-	d := dispatch.New(data, eng, i.log, dispatch.Options{})
+	d := dispatch.New(counts.Dispatching(data), eng, i.log, dispatch.Options{})
 	if err := d.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -300,19 +305,21 @@ func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine
 }
 
 // serve starts the HTTP listener: the last to come and the first to go.
-func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, schedules picloud.Schedules) error {
+func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, schedules picloud.Schedules, counts *metrics.Metrics) error {
 	ui, err := temporalui.New(temporalui.Options{TemporalAddress: i.temporalAddress, Namespace: eng.Namespace(), PublicPath: "/temporal"})
 	if err != nil {
 		return err
 	}
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
-	server := api.NewHTTPServer(listener.Addr().String(), api.New(api.Options{
-		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
+	server := api.NewHTTPServer(listener.Addr().String(), counts.HTTP(api.New(api.Options{
+		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Chains: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Principals: data, APIKeys: data, Credentials: data, Audit: data, AuditData: i.config.AuditData,
-		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies,
+		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, DryRunner: dryRunner(data, pool), Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
-	}))
+		Metrics: counts.Handler(),
+	})))
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			i.fail(fmt.Errorf("serve http: %w", err))

@@ -19,6 +19,7 @@ type Config struct {
 	DataDir         string `env:"PICLOUD_DATA_DIR" envDefault:"./data"`              // private database, admin key
 	HTTPAddr        string `env:"PICLOUD_HTTP_ADDR" envDefault:"127.0.0.1:8080"`     // API, ingress, Temporal UI
 	TemporalAddr    string `env:"PICLOUD_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"` // gRPC of the in-process Temporal
+	MetricsAddr     string `env:"PICLOUD_METRICS_ADDR"`                              // /metrics without a key, on a listener of its own; "" = none
 	PublicURL       string `env:"PICLOUD_PUBLIC_URL"`                                // how users reach HTTPAddr; "" = http://<HTTPAddr>
 	AdminKey        string `env:"PICLOUD_ADMIN_KEY,unset"`                           // the first key; "" = made on the first start
 	InstanceKey     string `env:"PICLOUD_INSTANCE_KEY,unset"`                        // seals the secrets; "" = InstanceKeyFile
@@ -33,6 +34,9 @@ type Config struct {
 
 	TLSCertFile string `env:"PICLOUD_TLS_CERT_FILE"` // PEM chain; with it, HTTPAddr speaks TLS only
 	TLSKeyFile  string `env:"PICLOUD_TLS_KEY_FILE"`  // PEM private key of TLSCertFile
+
+	RateLimitKey     float64 `env:"PICLOUD_RATE_LIMIT_KEY" envDefault:"1000"`    // requests a second with one key; 0 = no bound
+	RateLimitAddress float64 `env:"PICLOUD_RATE_LIMIT_ADDRESS" envDefault:"100"` // requests a second without a right key from one address; 0 = no bound
 
 	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
@@ -96,7 +100,8 @@ type Retry struct {
 // Retention is how many days things are kept.
 type Retention struct {
 	ExecutionDays           int `env:"EXECUTION_RETENTION_DAYS" envDefault:"14"`
-	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"`
+	DeadLetterDays          int `env:"DEAD_LETTER_RETENTION_DAYS" envDefault:"30"` // resolved ones
+	UnresolvedLetterDays    int `env:"UNRESOLVED_DEAD_LETTER_RETENTION_DAYS" envDefault:"180"`
 	AbandonedExecutionsDays int `env:"ABANDONED_EXECUTIONS_RETENTION_DAYS" envDefault:"7"`
 }
 
@@ -159,6 +164,7 @@ func (c Config) check() error {
 	}
 	atLeast("PICLOUD_EXECUTION_RETENTION_DAYS", c.Retention.ExecutionDays, 1)
 	atLeast("PICLOUD_DEAD_LETTER_RETENTION_DAYS", c.Retention.DeadLetterDays, 1)
+	atLeast("PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS", c.Retention.UnresolvedLetterDays, 1)
 	atLeast("PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS", c.Retention.AbandonedExecutionsDays, 1)
 	atLeast("PICLOUD_SANDBOX_PROCESSES", c.Sandbox.Processes, 0)
 	atLeast("PICLOUD_SANDBOX_MAX_MEMORY_MB", c.Sandbox.MaxMemoryMB, 8)

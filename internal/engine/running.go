@@ -9,6 +9,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/workflows"
@@ -74,6 +75,43 @@ func (e *Engine) ListRunning(
 	}
 	list.Next = base64.RawURLEncoding.EncodeToString(found.GetNextPageToken())
 	return list, nil
+}
+
+// cancelsAtATime bounds the cancellations that CancelMany has under way.
+const cancelsAtATime = 8
+
+// CancelMany implements picloud.Engine. What has ended between the list and its cancellation counts too.
+func (e *Engine) CancelMany(ctx context.Context, app picloud.App, filter picloud.ExecutionFilter, limit int) (n int, more bool, err error) {
+	filter.Status = picloud.StatusRunning
+	page := picloud.Page{Limit: picloud.MaxPageLimit}
+	var found []picloud.Execution
+	for len(found) < limit {
+		list, err := e.ListRunning(ctx, app, filter, page)
+		if err != nil {
+			return 0, false, err
+		}
+		found = append(found, list.Items...)
+		if page.Cursor = list.Next; page.Cursor == "" {
+			break
+		}
+	}
+	more = len(found) > limit || page.Cursor != ""
+	found = found[:min(len(found), limit)]
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cancelsAtATime)
+	for _, x := range found {
+		group.Go(func() error {
+			err := wrapMissing("cancel execution", x.ID, e.client.CancelWorkflow(ctx, workflows.ExecutionID(x.ID), ""))
+			if picloud.ErrorCode(err) == "execution_not_found" {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, false, err
+	}
+	return len(found), more, nil
 }
 
 // runningQuery is the visibility query; SQL visibility lists the newest first by itself and takes no ORDER BY.

@@ -118,6 +118,8 @@ type DeadLetters interface {
 	// GroupDeadLetters gives the letters by cause, the largest group first; at most limit groups, more says that there are others.
 	GroupDeadLetters(ctx context.Context, appID string, filter DeadLetterFilter, limit int) (groups []DeadLetterGroup, more bool, err error)
 	CountUnresolved(ctx context.Context, appID string) (int64, error)
+	// CountDropped gives how many letters of the app were dropped unresolved, past their retention.
+	CountDropped(ctx context.Context, appID string) (int64, error)
 	// ReplayDeadLetter marks the letter replayed and enqueues its firing as a new execution, in one transaction, and gives the new execution's id.
 	// Conflict "already_resolved"; NotFound "version_not_found"; Conflict "script_missing" when the script is gone.
 	ReplayDeadLetter(ctx context.Context, appID, id string, r Replay) (executionID string, err error)

@@ -145,6 +145,9 @@ type Executions interface {
 	// CancelQueued ends an execution that is still in the outbox as canceled. Should its workflow be starting at this very moment, that finds the end
 	// and runs nothing. NotFound "execution_not_found" when it is not queued.
 	CancelQueued(ctx context.Context, appID, id string) (Execution, error)
+	// CancelQueuedMany ends up to limit of the queued executions that the filter covers, whatever its status says, as canceled; handlers of dead letters, and those that are being
+	// started, are left out. It gives their number.
+	CancelQueuedMany(ctx context.Context, appID string, filter ExecutionFilter, limit int) (int, error)
 	// ListExecutions gives queued and finished ones, newest first, without event, attempts, logs and effects.
 	ListExecutions(ctx context.Context, appID string, filter ExecutionFilter, page Page) (List[Execution], error)
 }
@@ -161,6 +164,8 @@ type Engine interface {
 	ListRunning(ctx context.Context, app App, filter ExecutionFilter, page Page) (List[Execution], error)
 	// Cancel asks a running execution to end. NotFound "execution_not_found" when it is not running.
 	Cancel(ctx context.Context, executionID string) error
+	// CancelMany asks up to limit of the app's running executions that the filter covers, whatever its status says, to end. It gives their number; more says that there are others.
+	CancelMany(ctx context.Context, app App, filter ExecutionFilter, limit int) (n int, more bool, err error)
 	// URL is the page of the execution in the Temporal UI.
 	URL(kind Kind, executionID string) string
 }

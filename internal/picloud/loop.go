@@ -1,6 +1,7 @@
 package picloud
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -128,4 +129,26 @@ func Describe(path []Step) string {
 	default:
 		return text
 	}
+}
+
+// Link is one execution of a tree.
+type Link struct {
+	Execution           // without result, logs, effects and attempts
+	What         string // what fired it, for people: "kv orders/42"; "" = not known any more
+	DeadLetterID string
+}
+
+// Chain is the tree of one root event, or its beginning.
+type Chain struct {
+	Links []Link // the oldest first
+	More  bool   // there are others
+	Cut   int64  // firings that were not kept, since the budget of executions was used up; the one that left the dead letter is not among them
+}
+
+// Chains reads the trees of executions.
+type Chains interface {
+	// Chain gives the queued and ended executions of a root event, at most limit of each.
+	Chain(ctx context.Context, appID, rootID string, limit int) (Chain, error)
+	// Whats gives what fired executions, by the ids of their events; events that are not there are left out.
+	Whats(ctx context.Context, appID string, eventIDs []string) (map[string]string, error)
 }

@@ -8,8 +8,10 @@ import (
 
 // QueueConfig is the config of a queue trigger: a queue is there as soon as a trigger names it. Messages wait while the trigger is disabled.
 type QueueConfig struct {
-	Queue          string `json:"queue"`                     // exact name
-	MaxConcurrency int    `json:"max_concurrency,omitempty"` // executions that have begun and not ended, in the whole cluster; 0 = no bound
+	Queue          string        `json:"queue"`                     // exact name
+	MaxConcurrency int           `json:"max_concurrency,omitempty"` // executions that have begun and not ended, in the whole cluster; 0 = no bound
+	BatchSize      int           `json:"batch_size,omitempty"`      // messages that one execution gets at most; 0 = it gets one, and no array
+	BatchWindow    time.Duration `json:"batch_window,omitempty"`    // how long a message waits for others to fill its batch
 }
 
 // The bounds of what a queue trigger and a message may say.
@@ -18,6 +20,8 @@ const (
 	MaxQueueDelay       = 7 * 24 * time.Hour
 	MinQueuePriority    = -100
 	MaxQueuePriority    = 100
+	MaxBatchSize        = 500
+	MaxBatchWindow      = time.Hour
 	MaxOrderingKey      = 256 // bytes
 )
 
@@ -28,6 +32,15 @@ func (c QueueConfig) Check() error {
 	}
 	if c.MaxConcurrency < 0 || c.MaxConcurrency > MaxQueueConcurrency {
 		return InvalidField("config.max_concurrency", "must be 1 to %d", MaxQueueConcurrency)
+	}
+	if c.BatchSize < 0 || c.BatchSize > MaxBatchSize {
+		return InvalidField("config.batch_size", "must be 1 to %d", MaxBatchSize)
+	}
+	if c.BatchWindow < 0 || c.BatchWindow > MaxBatchWindow {
+		return InvalidField("config.batch_window", `must be "0s" to "1h"`)
+	}
+	if c.BatchWindow > 0 && c.BatchSize == 0 {
+		return InvalidField("config.batch_window", "means nothing without batch_size")
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ type Trigger struct {
 	Filter                string // a CEL expression that an event must meet; "" = none
 	RegisteredByPrincipal string // name of the principal that it runs as
 	DisabledReason        string // why the platform has disabled it; "" = it has not
+	Flow                  *Flow  // nil = its firings go at once
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
 }

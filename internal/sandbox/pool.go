@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -79,6 +80,8 @@ type Pool struct {
 	idle  []*process // bound to their apps, the last used at the end
 	ended bool
 	warn  sync.Once
+
+	started, finished, killed atomic.Int64 // children: see Stats
 }
 
 // programPath gives the absolute path of the children's program: they are started in a folder of their own. What cannot be run is said now, and not by a pool
@@ -137,6 +140,7 @@ func (p *Pool) requireAll() error {
 	if err != nil {
 		return fmt.Errorf("start sandbox child: %w", err)
 	}
+	p.started.Add(1)
 	p.retire(c)
 	if len(c.warnings) > 0 {
 		return fmt.Errorf("require all layers of the sandbox: this machine refuses %s", strings.Join(c.warnings, "; "))
@@ -188,6 +192,7 @@ func (p *Pool) refill() {
 			}
 			continue
 		}
+		p.started.Add(1)
 		p.warn.Do(func() {
 			if len(c.warnings) > 0 {
 				p.options.Log.WithField("layers", c.warnings).Warn("sandbox lacks layers of protection that this machine refuses")
@@ -273,6 +278,7 @@ func (p *Pool) discard(c *process) {
 func (p *Pool) retire(c *process) {
 	c.kill()
 	<-c.dead
+	p.finished.Add(1)
 }
 
 // bind gives a context that ends with ctx or the pool, whichever is first.

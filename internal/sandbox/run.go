@@ -64,6 +64,7 @@ func (p *Pool) runOnce(ctx context.Context, run picloud.Run, fetch *host.Fetch, 
 		p.release(c)
 		return out, err
 	}
+	p.killed.Add(1)
 	p.discard(c)
 	if last := out.Hidden.Text(c.stderr.String()); last != "" {
 		p.options.Log.WithField("app", run.App).WithField("script", run.Script).WithField("execution", run.ExecutionID).

@@ -27,10 +27,17 @@ func (s *Store) CreateBulkReplay(ctx context.Context, app picloud.App, request p
 		return picloud.BulkReplay{}, err
 	}
 	l := lettersOf(request)
-	id, err := s.queries.BulkReplayInsert(ctx, sqlc.BulkReplayInsertParams{
-		AppID: app.ID, Request: column, Principal: principal, IdempotencyKey: optional(key), Report: reportColumn, ByIds: l.ByIds, IdsCount: int64(len(l.Ids)),
-		Resolution: l.Resolution, Script: l.Script, Trigger: l.Trigger, Reason: l.Reason, Fingerprint: l.Fingerprint, Since: l.Since, Until: l.Until,
-	})
+	id := ""
+	err = s.audited(ctx, s.inTx(ctx, func(q *sqlc.Queries) (err error) {
+		id, err = q.BulkReplayInsert(ctx, sqlc.BulkReplayInsertParams{
+			AppID: app.ID, Request: column, Principal: principal, IdempotencyKey: optional(key), Report: reportColumn, ByIds: l.ByIds, IdsCount: int64(len(l.Ids)),
+			Resolution: l.Resolution, Script: l.Script, Trigger: l.Trigger, Reason: l.Reason, Fingerprint: l.Fingerprint, Since: l.Since, Until: l.Until,
+		})
+		if err != nil {
+			return err
+		}
+		return audit(ctx, q, "bulk_replay", id, nil, request)
+	}))
 	switch {
 	case err == nil:
 		return s.BulkReplay(ctx, app.ID, id)
@@ -115,7 +122,16 @@ func (s *Store) CancelBulkReplay(ctx context.Context, appID, id string) (picloud
 	if _, err := s.BulkReplay(ctx, appID, id); err != nil { // another app's is none
 		return picloud.BulkReplay{}, err
 	}
-	b, err := s.EndBulkReplay(ctx, id)
+	b, err := s.onBulkReplay(ctx, id, func(q *sqlc.Queries, b *picloud.BulkReplay) error {
+		if b.Status != picloud.BulkRunning {
+			return nil
+		}
+		if err := cancelBulkReplay(ctx, q, id); err != nil {
+			return err
+		}
+		return audit(ctx, q, "bulk_replay", id, bulkView{b.Status, b.Replayed}, bulkView{picloud.BulkCanceled, b.Replayed})
+	})
+	err = s.audited(ctx, err)
 	if err == nil && b.Status == picloud.BulkCompleted {
 		return b, picloud.Errorf(picloud.Conflict, "already_finished", "the bulk replay has completed")
 	}
@@ -124,10 +140,21 @@ func (s *Store) CancelBulkReplay(ctx context.Context, appID, id string) (picloud
 
 // EndBulkReplay implements picloud.BulkWork. A page that is being written is waited for: it counts.
 func (s *Store) EndBulkReplay(ctx context.Context, id string) (picloud.BulkReplay, error) {
-	if err := s.queries.BulkReplayCancel(ctx, id); err != nil {
-		return picloud.BulkReplay{}, fmt.Errorf("cancel bulk replay: %w", err)
+	return s.onBulkReplay(ctx, id, func(q *sqlc.Queries, _ *picloud.BulkReplay) error { return cancelBulkReplay(ctx, q, id) })
+}
+
+// cancelBulkReplay cancels one that runs.
+func cancelBulkReplay(ctx context.Context, q *sqlc.Queries, id string) error {
+	if err := q.BulkReplayCancel(ctx, id); err != nil {
+		return fmt.Errorf("cancel bulk replay: %w", err)
 	}
-	return s.onBulkReplay(ctx, id, func(*sqlc.Queries, *picloud.BulkReplay) error { return nil })
+	return nil
+}
+
+// bulkView is what the audit log shows of a bulk replay.
+type bulkView struct {
+	Status   picloud.BulkStatus `json:"status"`
+	Replayed int64              `json:"replayed"`
 }
 
 // ReplayPage implements picloud.BulkWork.
@@ -140,6 +167,7 @@ func (s *Store) ReplayPage(ctx context.Context, id, after string, limit int) (pi
 		}
 		scripts := newScriptFinder(q)
 		how := picloud.Replay{Version: b.Request.Version, Principal: b.Principal}
+		var replayed []string
 		for _, letter := range letters {
 			err := scripts.replay(ctx, letter, how, newID())
 			switch {
@@ -149,12 +177,16 @@ func (s *Store) ReplayPage(ctx context.Context, id, after string, limit int) (pi
 				return err
 			default:
 				b.Replayed++
-				queued = true
+				replayed = append(replayed, letter.ID)
 			}
 			b.After = letter.ID
 		}
 		if len(letters) < limit {
 			b.Status = picloud.BulkCompleted
+		}
+		queued = len(replayed) > 0
+		if err := auditPage(ctx, q, b, replayed); err != nil {
+			return err
 		}
 		return progress(ctx, q, b)
 	})
@@ -162,6 +194,20 @@ func (s *Store) ReplayPage(ctx context.Context, id, after string, limit int) (pi
 		s.notifier.notify()
 	}
 	return b, err
+}
+
+// auditPage writes one line for the letters of a page.
+func auditPage(ctx context.Context, q *sqlc.Queries, b *picloud.BulkReplay, replayed []string) error {
+	if len(replayed) == 0 {
+		return nil
+	}
+	after, err := encode(map[string][]string{"replayed": replayed})
+	if err != nil {
+		return err
+	}
+	return insertAudit(ctx, q, picloud.AuditEntry{
+		Principal: b.Principal, Action: "replayDeadLetters", App: b.App, TargetKind: "bulk_replay", TargetID: b.ID, After: after, Outcome: picloud.AuditDone,
+	})
 }
 
 // DryPage implements picloud.BulkWork.

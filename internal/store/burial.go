@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
@@ -122,14 +123,26 @@ func tellLetter(ctx context.Context, q *sqlc.Queries, f picloud.Firing, handled 
 	if f.Handles == "" {
 		return nil
 	}
-	tell := q.DeadLetterHandlerFailed
-	if handled {
-		tell = q.DeadLetterHandled
+	by := "script " + f.Script
+	resolution := picloud.HandledByScript
+	tell := q.DeadLetterHandled
+	if !handled {
+		resolution, tell = picloud.HandlerFailed, q.DeadLetterHandlerFailed
 	}
-	if err := tell(ctx, optional("script "+f.Script), f.Handles); err != nil {
+	resolved, err := tell(ctx, &by, f.Handles)
+	if err != nil {
 		return fmt.Errorf("resolve handled dead letter: %w", err)
 	}
-	return nil
+	if !slices.Contains(resolved, true) { // somebody was faster, or other handlers are left
+		return nil
+	}
+	after, err := encode(letterResolution{Resolution: resolution, By: by})
+	if err != nil {
+		return err
+	}
+	return insertAudit(ctx, q, picloud.AuditEntry{
+		Principal: f.Principal, Action: "handleDeadLetter", App: f.App, TargetKind: "dead_letter", TargetID: f.Handles, After: after, Outcome: picloud.AuditDone,
+	})
 }
 
 // eventOf gives the firing's event; its bare facts where the event is gone.

@@ -18,6 +18,15 @@ func optional(s string) *string {
 	return &s
 }
 
+// optionalNumber gives the column of an optional number that is bounded before: 0 is NULL.
+func optionalNumber(n int) *int32 {
+	if n == 0 {
+		return nil
+	}
+	v := int32(n)
+	return &v
+}
+
 // value gives what p points to; the zero value for NULL.
 func value[T any](p *T) T {
 	if p == nil {

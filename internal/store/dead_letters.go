@@ -89,6 +89,15 @@ func (s *Store) CountUnresolved(ctx context.Context, appID string) (int64, error
 	return n, nil
 }
 
+// CountDropped implements picloud.DeadLetters.
+func (s *Store) CountDropped(ctx context.Context, appID string) (int64, error) {
+	n, err := s.queries.DeadLetterCountDropped(ctx, appID)
+	if err != nil {
+		return 0, fmt.Errorf("count dropped dead letters: %w", err)
+	}
+	return n, nil
+}
+
 // ReplayDeadLetter implements picloud.DeadLetters. The letter's row is locked, so that two replays of it cannot both start.
 func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r picloud.Replay) (string, error) {
 	executionID := newID()
@@ -100,9 +109,12 @@ func (s *Store) ReplayDeadLetter(ctx context.Context, appID, id string, r piclou
 		if letter.Resolution != picloud.Unresolved && !r.Again {
 			return alreadyResolved(letter)
 		}
-		return newScriptFinder(q).replay(ctx, letter, r, executionID)
+		if err := newScriptFinder(q).replay(ctx, letter, r, executionID); err != nil {
+			return err
+		}
+		return audit(ctx, q, "dead_letter", id, resolutionView(letter), letterResolution{Resolution: picloud.Replayed, By: r.Principal, ReplayExecutionID: executionID})
 	})
-	if err != nil {
+	if err := s.audited(ctx, err); err != nil {
 		return "", err
 	}
 	s.notifier.notify()
@@ -186,12 +198,27 @@ func (s *Store) IgnoreDeadLetter(ctx context.Context, appID, id, note, principal
 		if letter.Resolution != picloud.Unresolved {
 			return alreadyResolved(letter)
 		}
-		return resolve(ctx, q, letter.ID, picloud.Ignored, principal, note, "")
+		if err := resolve(ctx, q, letter.ID, picloud.Ignored, principal, note, ""); err != nil {
+			return err
+		}
+		return audit(ctx, q, "dead_letter", id, resolutionView(letter), letterResolution{Resolution: picloud.Ignored, By: principal, Note: note})
 	})
-	if err != nil {
+	if err := s.audited(ctx, err); err != nil {
 		return picloud.DeadLetter{}, err
 	}
 	return s.DeadLetter(ctx, appID, id)
+}
+
+// letterResolution is what the audit log shows of a letter.
+type letterResolution struct {
+	Resolution        picloud.Resolution `json:"resolution,omitempty"` // left out: unresolved
+	By                string             `json:"resolved_by,omitempty"`
+	Note              string             `json:"note,omitempty"`
+	ReplayExecutionID string             `json:"replay_execution_id,omitempty"`
+}
+
+func resolutionView(l picloud.DeadLetter) letterResolution {
+	return letterResolution{Resolution: l.Resolution, By: l.ResolvedBy, Note: l.Note, ReplayExecutionID: l.ReplayExecutionID}
 }
 
 // lockLetter gives a letter and keeps others from resolving it until the transaction ends.

@@ -3,7 +3,6 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -92,7 +91,7 @@ func TestOrderingKeysHoldUnderEverySchedule(t *testing.T) {
 			},
 			"claim": func(*rapid.T) { claimSome() },
 			"end": func(r *rapid.T) {
-				running := slices.Sorted(maps.Keys(l.running))
+				running := sortedIDs(l.running)
 				if len(running) == 0 {
 					r.Skip("nothing runs")
 				}
@@ -101,7 +100,7 @@ func TestOrderingKeysHoldUnderEverySchedule(t *testing.T) {
 		})
 		for total := 0; total < len(l.keys); total++ { // a round ends at least one
 			claimSome()
-			for _, id := range slices.Sorted(maps.Keys(l.running)) {
+			for _, id := range sortedIDs(l.running) {
 				end(id)
 			}
 		}

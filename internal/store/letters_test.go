@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -93,6 +94,90 @@ func TestFailedReplayLeavesALetterOfItsOwn(t *testing.T) {
 	assert.Equal(t, "already_resolved", picloud.ErrorCode(err))
 	_, err = s.ReplayDeadLetter(t.Context(), app.ID, old, picloud.Replay{Principal: "bob", Again: true})
 	require.NoError(t, err)
+}
+
+// age makes rows older; the column of the table is their time.
+func age(t *testing.T, url, table, column, id string, days int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context()) //nolint:errcheck // the test is over
+	_, err = conn.Exec(t.Context(), fmt.Sprintf("UPDATE %[1]s SET %[2]s = %[2]s - $1 * interval '1 day' WHERE id = $2", table, column), days, id)
+	require.NoError(t, err)
+}
+
+// Resolved letters go after their retention, counted from their resolution; unresolved ones after their own, and they are counted.
+func TestOldLettersGo(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	s := testkit.StoreAt(t, url)
+	app := testkit.App(t, s, "shop")
+	script := testkit.Script(t, s, app, "fulfil")
+	ids := letters(t, s, app, script, 5)
+	for _, id := range ids[:2] {
+		_, err := s.IgnoreDeadLetter(t.Context(), app.ID, id, "", "ann")
+		require.NoError(t, err)
+	}
+	age(t, url, "dead_letters", "created_at", ids[0], 100)
+	age(t, url, "dead_letters", "resolved_at", ids[1], 31)
+	age(t, url, "dead_letters", "created_at", ids[2], 100)
+	age(t, url, "dead_letters", "created_at", ids[3], 181)
+	old := replayAll(t, s, bulk(t, s, app, picloud.BulkRequest{Filter: &picloud.BulkFilter{Script: "none"}}))
+	age(t, url, "bulk_replays", "finished_at", old.ID, 31)
+	for range 2 {
+		require.NoError(t, s.CollectGarbage(t.Context()))
+		list, err := s.ListDeadLetters(t.Context(), app.ID, picloud.DeadLetterFilter{}, picloud.Page{})
+		require.NoError(t, err)
+		left := []string{}
+		for _, l := range list.Items {
+			left = append(left, l.ID)
+		}
+		assert.ElementsMatch(t, []string{ids[0], ids[2], ids[4]}, left)
+		dropped, err := s.CountDropped(t.Context(), app.ID)
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, dropped)
+		_, err = s.BulkReplay(t.Context(), app.ID, old.ID)
+		assert.Equal(t, "bulk_replay_not_found", picloud.ErrorCode(err))
+	}
+}
+
+// Who resolved a letter, and how, is in the audit log: one line a request, one a page of a bulk replay, one for a handler.
+func TestResolutionsAreAudited(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	app := testkit.App(t, s, "shop")
+	script := testkit.Script(t, s, app, "fulfil")
+	testkit.Script(t, s, app, "handler")
+	ids := letters(t, s, app, script, 4)
+	asked := func(action string) context.Context {
+		ctx, _ := picloud.WithAudit(t.Context(), picloud.AuditEntry{Principal: "ann", Action: action, App: "shop", Outcome: picloud.AuditDone})
+		return ctx
+	}
+	execution, err := s.ReplayDeadLetter(asked("replayDeadLetter"), app.ID, ids[0], picloud.Replay{Principal: "ann"})
+	require.NoError(t, err)
+	_, err = s.IgnoreDeadLetter(asked("ignoreDeadLetter"), app.ID, ids[1], "known", "ann")
+	require.NoError(t, err)
+	b, err := s.CreateBulkReplay(asked("replayDeadLetters"), app, picloud.BulkRequest{IDs: ids[2:3]}, "ann", "")
+	require.NoError(t, err)
+	replayAll(t, s, b)
+	mourner(t, s, app, "mourn", picloud.DeadLetterConfig{})
+	mourned := bury(t, s, firing(app, script), broken)
+	for _, f := range claim(t, s) {
+		if f.Handles != "" {
+			_, err := commit(t, s, f, picloud.Outcome{})
+			require.NoError(t, err)
+		}
+	}
+	log, err := s.ListAudit(t.Context(), picloud.AuditFilter{App: "shop"}, picloud.Page{})
+	require.NoError(t, err)
+	after := map[string]string{}
+	for _, e := range log.Items {
+		after[e.Action+" "+e.TargetID] += string(e.After)
+	}
+	assert.JSONEq(t, `{"resolution":"replayed","resolved_by":"ann","replay_execution_id":"`+execution+`"}`, after["replayDeadLetter "+ids[0]])
+	assert.JSONEq(t, `{"resolution":"ignored","resolved_by":"ann","note":"known"}`, after["ignoreDeadLetter "+ids[1]])
+	assert.Contains(t, after["replayDeadLetters "+b.ID], `"`+ids[2]+`"`)
+	assert.JSONEq(t, `{"resolution":"handled_by_script","resolved_by":"script handler"}`, after["handleDeadLetter "+mourned])
 }
 
 // manyLetters makes copies of a letter, of so many causes.

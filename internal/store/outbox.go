@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,13 +69,37 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("claim due firings: %w", err)
 	}
-	if lanes {
-		more, err := s.claimLanes(ctx, count, lease)
-		if err != nil {
-			return nil, err // what is claimed comes due again when its lease ends
-		}
-		rows = append(rows, more...)
+	firings, err := s.open(ctx, rows)
+	if err != nil {
+		return nil, err // what is claimed comes due again when its lease ends
 	}
+	firings, admitted, err := s.admitHeld(ctx, firings, rows)
+	if err != nil {
+		return nil, err
+	}
+	if lanes || admitted {
+		rows, err := s.claimLanes(ctx, count, lease)
+		if err != nil {
+			return nil, err
+		}
+		turns, err := s.open(ctx, rows)
+		if err != nil {
+			return nil, err
+		}
+		priorities := make(map[string]int16, len(rows))
+		for _, r := range rows {
+			priorities[r.ExecutionID] = r.Priority
+		}
+		firings = append(firings, turns...)
+		slices.SortStableFunc(firings, func(a, b picloud.Firing) int {
+			return cmp.Compare(priorities[b.ExecutionID], priorities[a.ExecutionID])
+		})
+	}
+	return firings, nil
+}
+
+// open makes firings of claimed rows, those that pass the filters of their triggers.
+func (s *Store) open(ctx context.Context, rows []sqlc.OutboxClaimDueRow) ([]picloud.Firing, error) {
 	firings := make([]picloud.Firing, len(rows))
 	var filtered []string
 	for i, r := range rows {

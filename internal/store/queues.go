@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
@@ -12,8 +11,8 @@ import (
 
 // Send implements picloud.Queues.
 func (s *Store) Send(ctx context.Context, app picloud.App, m picloud.QueueMessage, from picloud.Origin) (picloud.Published, error) {
-	if most := time.Duration(s.options.ExecutionDays) * 24 * time.Hour; s.options.ExecutionDays > 0 && m.Delay > most/2 {
-		return picloud.Published{}, picloud.InvalidField("delay", "may be at most half of PICLOUD_EXECUTION_RETENTION_DAYS, which is %s: the event would not live as long", most)
+	if err := s.checkDelay("delay", m.Delay); err != nil {
+		return picloud.Published{}, err
 	}
 	var w sends
 	w.add(m)

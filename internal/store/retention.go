@@ -28,10 +28,21 @@ func (s *Store) MaintainPartitions(ctx context.Context) error {
 	return nil
 }
 
-// CollectGarbage deletes resolved dead letters, abandoned executions, idempotency keys and the budgets of trees past their retention. It may be repeated.
+// CollectGarbage deletes dead letters, bulk replays, abandoned executions, idempotency keys and the budgets of trees past their retention; unresolved letters have their own, and are
+// counted. It may be repeated.
 func (s *Store) CollectGarbage(ctx context.Context) error {
+	dropped, err := s.queries.DeadLetterDropUnresolved(ctx, int32(s.options.UnresolvedLetterDays)) // bounded by config
+	if err != nil {
+		return fmt.Errorf("drop unresolved dead letters: %w", err)
+	}
+	for _, d := range dropped {
+		s.options.Log.WithField("app", d.Slug).WithField("dead_letters", d.Letters).Warn("dropped unresolved dead letters past their retention")
+	}
 	if _, err := s.queries.DeadLetterDeleteResolved(ctx, int32(s.options.DeadLetterDays)); err != nil { // bounded by config
 		return fmt.Errorf("delete old dead letters: %w", err)
+	}
+	if _, err := s.queries.BulkReplayDeleteOld(ctx, int32(s.options.DeadLetterDays)); err != nil { // bounded by config
+		return fmt.Errorf("delete old bulk replays: %w", err)
 	}
 	if _, err := s.queries.AbandonedExecutionDeleteOld(ctx, int32(s.options.AbandonedExecDays)); err != nil { // bounded by config
 		return fmt.Errorf("delete old abandoned executions: %w", err)

@@ -27,15 +27,16 @@ type Store struct {
 
 // Options are what the store adds to the firings that it hands out, and how long it keeps things.
 type Options struct {
-	MaxConnections    int                 // of the pool; 0 = 16
-	Retry             picloud.RetryPolicy // for triggers without a policy of their own
-	MaxDepth          int                 // PICLOUD_MAX_TRIGGER_DEPTH
-	Budget            picloud.Budget      // PICLOUD_ROOT_MAX_*
-	ExecutionDays     int                 // PICLOUD_EXECUTION_RETENTION_DAYS
-	DeadLetterDays    int                 // PICLOUD_DEAD_LETTER_RETENTION_DAYS
-	AbandonedExecDays int                 // PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS
-	Sealer            picloud.Sealer      // of secrets: AdoptInstanceKey before the first is put
-	Log               logrus.FieldLogger
+	MaxConnections       int                 // of the pool; 0 = 16
+	Retry                picloud.RetryPolicy // for triggers without a policy of their own
+	MaxDepth             int                 // PICLOUD_MAX_TRIGGER_DEPTH
+	Budget               picloud.Budget      // PICLOUD_ROOT_MAX_*
+	ExecutionDays        int                 // PICLOUD_EXECUTION_RETENTION_DAYS
+	DeadLetterDays       int                 // PICLOUD_DEAD_LETTER_RETENTION_DAYS
+	UnresolvedLetterDays int                 // PICLOUD_UNRESOLVED_DEAD_LETTER_RETENTION_DAYS
+	AbandonedExecDays    int                 // PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS
+	Sealer               picloud.Sealer      // of secrets: AdoptInstanceKey before the first is put
+	Log                  logrus.FieldLogger
 }
 
 // The promises that Store keeps.
@@ -53,6 +54,7 @@ var (
 
 	_ picloud.Ticks       = (*Store)(nil)
 	_ picloud.Executions  = (*Store)(nil)
+	_ picloud.Chains      = (*Store)(nil)
 	_ picloud.DeadLetters = (*Store)(nil)
 	_ picloud.BulkReplays = (*Store)(nil)
 	_ picloud.BulkWork    = (*Store)(nil)

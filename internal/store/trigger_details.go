@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
@@ -31,11 +32,10 @@ func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Tri
 			CatchupWindowMs: c.CatchupWindow.Milliseconds(), JitterMs: c.Jitter.Milliseconds(),
 		})
 	case picloud.KindQueue:
-		var bound *int32
-		if n := int32(t.Queue.MaxConcurrency); n > 0 {
-			bound = &n
-		}
-		return q.TriggerQueuePut(ctx, id, t.Queue.Queue, bound)
+		return q.TriggerQueuePut(ctx, sqlc.TriggerQueuePutParams{
+			TriggerID: id, Queue: t.Queue.Queue, MaxConcurrency: optionalNumber(t.Queue.MaxConcurrency), BatchSize: optionalNumber(t.Queue.BatchSize),
+			BatchWindowMs: t.Queue.BatchWindow.Milliseconds(),
+		})
 	case picloud.KindEmail:
 		return q.TriggerEmailPut(ctx, id, string(t.Email.Address))
 	default:
@@ -56,7 +56,10 @@ func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
 		c := toCron(value(r.CronSchedule), value(r.CronTimezone), value(r.CronOverlap), value(r.CronCatchupWindowMs), value(r.CronJitterMs))
 		t.Cron = &c
 	case picloud.KindQueue:
-		t.Queue = &picloud.QueueConfig{Queue: value(r.Queue), MaxConcurrency: int(value(r.QueueMaxConcurrency))}
+		t.Queue = &picloud.QueueConfig{
+			Queue: value(r.Queue), MaxConcurrency: int(value(r.QueueMaxConcurrency)), BatchSize: int(value(r.QueueBatchSize)),
+			BatchWindow: time.Duration(value(r.QueueBatchWindowMs)) * time.Millisecond,
+		}
 	case picloud.KindEmail:
 		t.Email = &picloud.EmailConfig{Address: picloud.Glob(value(r.EmailAddress))}
 	case picloud.KindDeadLetter:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
@@ -16,9 +17,13 @@ func (s *Store) CreateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
+	flow, err := s.flowColumn(t)
+	if err != nil {
+		return picloud.Trigger{}, err
+	}
 	return s.writeTrigger(ctx, t, nil, func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerInsert(ctx, sqlc.TriggerInsertParams{
-			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), MaxDepth: depthColumn(t.MaxDepth), Cycle: cycleColumn(t.Cycle),
+			AppID: t.AppID, Name: t.Name, Kind: string(t.Kind), Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Flow: flow, MaxDepth: depthColumn(t.MaxDepth), Cycle: cycleColumn(t.Cycle),
 			RegisteredByPrincipal: t.RegisteredByPrincipal, Script: t.Script,
 		})
 	})
@@ -30,16 +35,39 @@ func (s *Store) UpdateTrigger(ctx context.Context, t picloud.Trigger) (picloud.T
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
+	flow, err := s.flowColumn(t)
+	if err != nil {
+		return picloud.Trigger{}, err
+	}
 	before, err := s.Trigger(ctx, t.AppID, t.ID)
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
 	return s.writeTrigger(ctx, t, triggerView(before), func(q *sqlc.Queries) (sqlc.Trigger, error) {
 		return q.TriggerUpdate(ctx, sqlc.TriggerUpdateParams{
-			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Script: t.Script, MaxDepth: depthColumn(t.MaxDepth), Cycle: cycleColumn(t.Cycle),
+			ID: t.ID, AppID: t.AppID, Name: t.Name, Enabled: t.Enabled, Retry: retry, Filter: optional(t.Filter), Flow: flow, Script: t.Script, MaxDepth: depthColumn(t.MaxDepth), Cycle: cycleColumn(t.Cycle),
 			RegisteredByPrincipal: t.RegisteredByPrincipal, DisabledReason: t.DisabledReason,
 		})
 	})
+}
+
+// flowColumn gives the column of a trigger's flow control.
+func (s *Store) flowColumn(t picloud.Trigger) ([]byte, error) {
+	if t.Flow == nil {
+		return nil, nil
+	}
+	if err := s.checkDelay("flow.delay", t.Flow.Delay); err != nil {
+		return nil, err
+	}
+	return encode(t.Flow)
+}
+
+// checkDelay refuses a delay that an event would not outlive.
+func (s *Store) checkDelay(field string, delay time.Duration) error {
+	if most := time.Duration(s.options.ExecutionDays) * 24 * time.Hour; s.options.ExecutionDays > 0 && delay > most/2 {
+		return picloud.InvalidField(field, "may be at most half of PICLOUD_EXECUTION_RETENTION_DAYS, which is %s: the event would not live as long", most)
+	}
+	return nil
 }
 
 // writeTrigger writes the common columns by put and the details of the kind, in one transaction. before is for the audit log.
@@ -68,7 +96,7 @@ func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, before map[
 	if s.audited(ctx, err) != nil {
 		return picloud.Trigger{}, err
 	}
-	if t.Kind == picloud.KindQueue { // its messages may go on now
+	if t.Kind == picloud.KindQueue || t.Flow != nil { // what waits may go on now
 		s.notifier.notify()
 	}
 	return s.Trigger(ctx, t.AppID, id)
@@ -178,9 +206,13 @@ func toTrigger(r sqlc.TriggerListRow) (picloud.Trigger, error) {
 	if err != nil {
 		return picloud.Trigger{}, err
 	}
+	flow, err := decodeOptional[picloud.Flow](r.Trigger.Flow)
+	if err != nil {
+		return picloud.Trigger{}, err
+	}
 	t := picloud.Trigger{
 		ID: r.Trigger.ID, AppID: r.Trigger.AppID, Name: r.Trigger.Name, Kind: picloud.Kind(r.Trigger.Kind), Script: r.Script,
-		Enabled: r.Trigger.Enabled, Retry: retry, Filter: value(r.Trigger.Filter), RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
+		Enabled: r.Trigger.Enabled, Retry: retry, Filter: value(r.Trigger.Filter), Flow: flow, RegisteredByPrincipal: r.Trigger.RegisteredByPrincipal,
 		DisabledReason: r.Trigger.DisabledReason, MaxDepth: int(value(r.Trigger.MaxDepth)), Cycle: picloud.Cycle(r.Trigger.Cycle),
 		CreatedAt: r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
 	}

@@ -19,7 +19,7 @@ const module = "github.com/picloud/picloud/"
 // only, siblings do not know each other). A name covers the folders below it.
 var floors = [][]string{
 	{"internal/picloud", "internal/certificate", "internal/ratelimit", "internal/keyfile"},
-	{"internal/filter"},
+	{"internal/filter", "internal/metrics"},
 	{"schema", "internal/store", "internal/sandbox", "internal/secrets", "internal/auth", "internal/mail", "internal/config", "activities", "dashboard"},
 	{"workflows"},
 	{"internal/engine", "worker", "internal/dispatch", "api"},

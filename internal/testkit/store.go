@@ -69,7 +69,7 @@ func StoreAt(t testing.TB, database string, change ...func(*store.Options)) *sto
 	keys, err := instanceKey()
 	require.NoError(t, err)
 	options := store.Options{
-		Retry: picloud.DefaultRetryPolicy, MaxDepth: 16, ExecutionDays: 14, DeadLetterDays: 30, AbandonedExecDays: 7, Sealer: keys, Log: SilentLog(),
+		Retry: picloud.DefaultRetryPolicy, MaxDepth: 16, ExecutionDays: 14, DeadLetterDays: 30, UnresolvedLetterDays: 180, AbandonedExecDays: 7, Sealer: keys, Log: SilentLog(),
 	}
 	for _, c := range change {
 		c(&options)

@@ -54,6 +54,19 @@ ORDER BY c.letters DESC, c.fingerprint;
 -- name: DeadLetterCountUnresolved :one
 SELECT count(*) FROM dead_letters WHERE app_id = @app_id AND resolution IS NULL;
 
+-- name: DeadLetterCountDropped :one
+SELECT COALESCE((SELECT d.letters FROM dead_letters_dropped d WHERE d.app_id = @app_id), 0)::bigint AS letters;
+
+-- name: DeadLetterTapeKeep :exec
+-- The tape of the last attempt that failed on its own account goes with the letter.
+INSERT INTO dead_letter_tapes (dead_letter_id, attempt, clock, seed, tape)
+SELECT @dead_letter_id, x.attempt, x.clock, x.seed, x.tape FROM execution_attempts x
+WHERE x.execution_id = @execution_id AND x.tape IS NOT NULL
+ORDER BY x.attempt DESC LIMIT 1;
+
+-- name: DeadLetterTapeGet :one
+SELECT t.attempt, t.clock, t.seed, t.tape FROM dead_letter_tapes t WHERE t.dead_letter_id = @dead_letter_id;
+
 -- name: DeadLetterResolve :one
 UPDATE dead_letters SET resolution = @resolution, resolved_at = now(), resolved_by = @resolved_by, note = @note, replay_execution_id = @replay_execution_id
 WHERE id = @id
@@ -85,19 +98,21 @@ SELECT f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS 
 -- Handlers whose filters refuse the letter are none.
 UPDATE dead_letters SET handlers = handlers - @refused::int WHERE id = @id;
 
--- name: DeadLetterHandled :exec
+-- name: DeadLetterHandled :many
 -- A handler has succeeded: the first one counts, and only where nobody has resolved the letter before.
 UPDATE dead_letters SET resolution = 'handled_by_script', resolved_at = now(), resolved_by = @resolved_by
-WHERE id = @id AND resolution IS NULL;
+WHERE id = @id AND resolution IS NULL
+RETURNING true AS resolved;
 
--- name: DeadLetterHandlerFailed :exec
--- A handler has failed for good: when it was the last one, the letter is resolved so.
+-- name: DeadLetterHandlerFailed :many
+-- A handler has failed for good: when it was the last one, the letter is resolved so. It was not resolved before where it is resolved at this very moment.
 UPDATE dead_letters SET
     handlers_failed = handlers_failed + 1,
     resolution = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN 'handler_failed' ELSE resolution END,
     resolved_at = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN now() ELSE resolved_at END,
     resolved_by = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN @resolved_by ELSE resolved_by END
-WHERE id = @id;
+WHERE id = @id
+RETURNING (resolution = 'handler_failed' AND resolved_at = now() AND handlers_failed = handlers)::boolean AS resolved;
 
 -- name: DeadLetterScript :one
 -- The script of a letter, as it is now: by id, or by name where it was made again.

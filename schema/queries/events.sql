@@ -5,3 +5,6 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: EventGet :one
 SELECT * FROM events WHERE id = @id AND app_id = @app_id;
+
+-- name: EventListByID :many
+SELECT * FROM events WHERE id = ANY (@ids::uuid[]);

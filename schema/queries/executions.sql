@@ -64,12 +64,12 @@ ORDER BY id DESC LIMIT @max;
 WITH spent AS (
     UPDATE root_budgets SET cpu_us = cpu_us + @cpu_us::bigint WHERE root_id = @root_id::uuid
 )
-INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
-VALUES (@execution_id, @attempt, @error, @logs, @started_at, @finished_at, @retry_after_ms, @clock, @seed)
+INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed, tape)
+VALUES (@execution_id, @attempt, @error, @logs, @started_at, @finished_at, @retry_after_ms, @clock, @seed, @tape)
 ON CONFLICT (execution_id, attempt) DO NOTHING;
 
 -- name: ExecutionAttemptList :many
-SELECT * FROM execution_attempts WHERE execution_id = @execution_id ORDER BY attempt;
+SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed FROM execution_attempts WHERE execution_id = @execution_id ORDER BY attempt;
 
 -- name: AbandonedExecutionInsert :exec
 INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error)

@@ -78,3 +78,34 @@ SELECT s.execution_id, s.app_id FROM lane_slots s
 WHERE s.taken_at < now() - sqlc.arg(age_ms)::bigint * interval '1 millisecond' AND (sqlc.narg(after)::uuid IS NULL OR s.execution_id > sqlc.narg(after)::uuid)
   AND NOT EXISTS (SELECT FROM outbox o WHERE o.execution_id = s.execution_id)
 ORDER BY s.execution_id LIMIT @max;
+
+-- name: LaneAdmit :exec
+-- Puts claimed firings into the lanes of their triggers, those that are still there.
+UPDATE outbox o SET lane = t.id, due_at = a.due_at, priority = a.priority, concurrency_key = a.concurrency_key, throttle_key = a.throttle_key,
+       debounce_key = NULLIF(a.debounce_key, ''), claims = 0
+FROM (SELECT unnest(@execution_ids::uuid[]) AS execution_id, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@priorities::smallint[]) AS priority,
+             unnest(@concurrency_keys::text[]) AS concurrency_key, unnest(@throttle_keys::text[]) AS throttle_key, unnest(@debounce_keys::text[]) AS debounce_key) AS a,
+     triggers t
+WHERE o.execution_id = a.execution_id AND t.id = o.trigger_id;
+
+-- name: LaneListDebounced :many
+-- The firings that wait in lanes for the quiet that an arrival ends.
+SELECT o.execution_id, a.lane::text AS lane, a.key::text AS debounce_key, o.due_at
+FROM (SELECT unnest(@lanes::uuid[]) AS lane, unnest(@keys::text[]) AS key, unnest(@arrivals::timestamptz[]) AS arrival) AS a
+JOIN outbox o ON o.lane = a.lane AND o.debounce_key = a.key
+WHERE o.due_at > a.arrival AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id);
+
+-- name: LaneDrop :exec
+-- Ends waiting firings whose place another one has taken: each leaves its execution, so that they can be seen and counted.
+WITH fate AS (
+    SELECT unnest(@execution_ids::uuid[]) AS execution_id, unnest(@successors::uuid[]) AS successor
+), dropped AS (
+    DELETE FROM outbox o USING fate WHERE o.execution_id = fate.execution_id RETURNING o.*
+)
+INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal,
+                        queued_at, started_at, finished_at)
+SELECT d.execution_id, d.app_id, 'canceled', COALESCE(s.name, ''), COALESCE(d.version, s.active_version, 0), d.trigger_id, COALESCE(t.name, ''), d.kind, d.event_id,
+       json_build_object('reason', 'debounced', 'type', 'Debounced', 'message', 'a later event took its place: execution ' || fate.successor::text),
+       0, d.depth, d.root_id, d.parent_id, d.replay_of, d.principal, d.created_at, d.created_at, clock_timestamp()
+FROM dropped d JOIN fate ON fate.execution_id = d.execution_id LEFT JOIN scripts s ON s.id = d.script_id LEFT JOIN triggers t ON t.id = d.trigger_id
+ON CONFLICT (id) DO NOTHING;

@@ -111,3 +111,28 @@ WITH taken AS (
 )
 SELECT t.*, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id;
+
+-- name: OutboxCancelMany :one
+-- Takes firings out and ends their executions as canceled, those of handlers excepted: their letters want to hear of it. What a dispatcher is at work on is left to it.
+WITH chosen AS (
+    SELECT o.execution_id, COALESCE(s.name, '') AS script, COALESCE(o.version, s.active_version, 0) AS present_version, COALESCE(t.name, '') AS trigger
+    FROM outbox o LEFT JOIN scripts s ON s.id = o.script_id LEFT JOIN triggers t ON t.id = o.trigger_id
+    WHERE o.app_id = @app_id AND o.handles IS NULL
+      AND (sqlc.narg(root)::uuid IS NULL OR o.root_id = sqlc.narg(root)::uuid)
+      AND (sqlc.narg(since)::timestamptz IS NULL OR o.execution_id >= uuid_v7_floor(sqlc.narg(since)::timestamptz))
+      AND (@kind::text = '' OR o.kind = @kind)
+      AND (@script::text = '' OR s.name = @script)
+      AND (@trigger::text = '' OR t.name = @trigger OR t.id::text = @trigger)
+    ORDER BY o.execution_id LIMIT @max FOR UPDATE OF o SKIP LOCKED
+), taken AS (
+    DELETE FROM outbox o USING chosen c WHERE o.execution_id = c.execution_id RETURNING o.*
+), freed AS (
+    DELETE FROM lane_slots s USING taken t WHERE s.execution_id = t.execution_id
+), ended AS (
+    INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+    SELECT t.execution_id, t.app_id, 'canceled', c.script, c.present_version, t.trigger_id, c.trigger, t.kind, t.event_id, 0, t.depth, t.root_id, t.parent_id, t.replay_of, t.principal,
+           t.created_at, t.created_at, clock_timestamp()
+    FROM taken t JOIN chosen c ON c.execution_id = t.execution_id
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT count(*) FROM taken;

@@ -1,11 +1,11 @@
 -- name: TriggerInsert :one
-INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, max_depth, cycle, registered_by_principal)
-SELECT @app_id, @name, @kind, s.id, @enabled, @retry, @filter, @max_depth, @cycle, @registered_by_principal
+INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, flow, max_depth, cycle, registered_by_principal)
+SELECT @app_id, @name, @kind, s.id, @enabled, @retry, @filter, @flow, @max_depth, @cycle, @registered_by_principal
 FROM scripts s WHERE s.app_id = @app_id AND s.name = @script
 RETURNING *;
 
 -- name: TriggerUpdate :one
-UPDATE triggers t SET name = @name, script_id = s.id, enabled = @enabled, retry = @retry, filter = @filter, max_depth = @max_depth, cycle = @cycle, registered_by_principal = @registered_by_principal,
+UPDATE triggers t SET name = @name, script_id = s.id, enabled = @enabled, retry = @retry, filter = @filter, flow = @flow, max_depth = @max_depth, cycle = @cycle, registered_by_principal = @registered_by_principal,
                       disabled_reason = @disabled_reason, updated_at = now()
 FROM scripts s
 WHERE t.id = @id AND t.app_id = @app_id AND s.app_id = @app_id AND s.name = @script
@@ -18,7 +18,7 @@ SELECT sqlc.embed(t), s.name AS script,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
        c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
-       q.queue, q.max_concurrency AS queue_max_concurrency,
+       q.queue, q.max_concurrency AS queue_max_concurrency, q.batch_size AS queue_batch_size, q.batch_window_ms AS queue_batch_window_ms,
        e.address AS email_address
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
@@ -38,7 +38,7 @@ SELECT sqlc.embed(t), s.name AS script,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
        c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
-       q.queue, q.max_concurrency AS queue_max_concurrency,
+       q.queue, q.max_concurrency AS queue_max_concurrency, q.batch_size AS queue_batch_size, q.batch_window_ms AS queue_batch_window_ms,
        e.address AS email_address
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
@@ -82,8 +82,8 @@ ON CONFLICT (trigger_id) DO UPDATE SET schedule = EXCLUDED.schedule, timezone = 
                                        catchup_window_ms = EXCLUDED.catchup_window_ms, jitter_ms = EXCLUDED.jitter_ms;
 
 -- name: TriggerQueuePut :exec
-INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency) VALUES (@trigger_id, @queue, @max_concurrency)
-ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency;
+INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency, batch_size, batch_window_ms) VALUES (@trigger_id, @queue, @max_concurrency, @batch_size, @batch_window_ms)
+ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency, batch_size = EXCLUDED.batch_size, batch_window_ms = EXCLUDED.batch_window_ms;
 
 -- name: TriggerEmailPut :exec
 INSERT INTO email_trigger_details (trigger_id, address) VALUES (@trigger_id, @address)

@@ -21,6 +21,17 @@ func (q *Queries) DeadLetterByExecution(ctx context.Context, executionID string)
 	return id, err
 }
 
+const DeadLetterCountDropped = `-- name: DeadLetterCountDropped :one
+SELECT COALESCE((SELECT d.letters FROM dead_letters_dropped d WHERE d.app_id = $1), 0)::bigint AS letters
+`
+
+func (q *Queries) DeadLetterCountDropped(ctx context.Context, appID string) (int64, error) {
+	row := q.db.QueryRow(ctx, DeadLetterCountDropped, appID)
+	var letters int64
+	err := row.Scan(&letters)
+	return letters, err
+}
+
 const DeadLetterCountUnresolved = `-- name: DeadLetterCountUnresolved :one
 SELECT count(*) FROM dead_letters WHERE app_id = $1 AND resolution IS NULL
 `
@@ -252,30 +263,62 @@ func (q *Queries) DeadLetterGroups(ctx context.Context, arg DeadLetterGroupsPara
 	return items, nil
 }
 
-const DeadLetterHandled = `-- name: DeadLetterHandled :exec
+const DeadLetterHandled = `-- name: DeadLetterHandled :many
 UPDATE dead_letters SET resolution = 'handled_by_script', resolved_at = now(), resolved_by = $1
 WHERE id = $2 AND resolution IS NULL
+RETURNING true AS resolved
 `
 
 // A handler has succeeded: the first one counts, and only where nobody has resolved the letter before.
-func (q *Queries) DeadLetterHandled(ctx context.Context, resolvedBy *string, iD string) error {
-	_, err := q.db.Exec(ctx, DeadLetterHandled, resolvedBy, iD)
-	return err
+func (q *Queries) DeadLetterHandled(ctx context.Context, resolvedBy *string, iD string) ([]bool, error) {
+	rows, err := q.db.Query(ctx, DeadLetterHandled, resolvedBy, iD)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []bool{}
+	for rows.Next() {
+		var resolved bool
+		if err := rows.Scan(&resolved); err != nil {
+			return nil, err
+		}
+		items = append(items, resolved)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
-const DeadLetterHandlerFailed = `-- name: DeadLetterHandlerFailed :exec
+const DeadLetterHandlerFailed = `-- name: DeadLetterHandlerFailed :many
 UPDATE dead_letters SET
     handlers_failed = handlers_failed + 1,
     resolution = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN 'handler_failed' ELSE resolution END,
     resolved_at = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN now() ELSE resolved_at END,
     resolved_by = CASE WHEN resolution IS NULL AND handlers_failed + 1 >= handlers THEN $1 ELSE resolved_by END
 WHERE id = $2
+RETURNING (resolution = 'handler_failed' AND resolved_at = now() AND handlers_failed = handlers)::boolean AS resolved
 `
 
-// A handler has failed for good: when it was the last one, the letter is resolved so.
-func (q *Queries) DeadLetterHandlerFailed(ctx context.Context, resolvedBy *string, iD string) error {
-	_, err := q.db.Exec(ctx, DeadLetterHandlerFailed, resolvedBy, iD)
-	return err
+// A handler has failed for good: when it was the last one, the letter is resolved so. It was not resolved before where it is resolved at this very moment.
+func (q *Queries) DeadLetterHandlerFailed(ctx context.Context, resolvedBy *string, iD string) ([]bool, error) {
+	rows, err := q.db.Query(ctx, DeadLetterHandlerFailed, resolvedBy, iD)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []bool{}
+	for rows.Next() {
+		var resolved bool
+		if err := rows.Scan(&resolved); err != nil {
+			return nil, err
+		}
+		items = append(items, resolved)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const DeadLetterInsert = `-- name: DeadLetterInsert :one
@@ -566,6 +609,42 @@ func (q *Queries) DeadLetterScript(ctx context.Context, arg DeadLetterScriptPara
 		&i.Principal,
 	)
 	return i, err
+}
+
+const DeadLetterTapeGet = `-- name: DeadLetterTapeGet :one
+SELECT t.attempt, t.clock, t.seed, t.tape FROM dead_letter_tapes t WHERE t.dead_letter_id = $1
+`
+
+type DeadLetterTapeGetRow struct {
+	Attempt int32
+	Clock   *time.Time
+	Seed    *int64
+	Tape    []byte
+}
+
+func (q *Queries) DeadLetterTapeGet(ctx context.Context, deadLetterID string) (DeadLetterTapeGetRow, error) {
+	row := q.db.QueryRow(ctx, DeadLetterTapeGet, deadLetterID)
+	var i DeadLetterTapeGetRow
+	err := row.Scan(
+		&i.Attempt,
+		&i.Clock,
+		&i.Seed,
+		&i.Tape,
+	)
+	return i, err
+}
+
+const DeadLetterTapeKeep = `-- name: DeadLetterTapeKeep :exec
+INSERT INTO dead_letter_tapes (dead_letter_id, attempt, clock, seed, tape)
+SELECT $1, x.attempt, x.clock, x.seed, x.tape FROM execution_attempts x
+WHERE x.execution_id = $2 AND x.tape IS NOT NULL
+ORDER BY x.attempt DESC LIMIT 1
+`
+
+// The tape of the last attempt that failed on its own account goes with the letter.
+func (q *Queries) DeadLetterTapeKeep(ctx context.Context, deadLetterID string, executionID string) error {
+	_, err := q.db.Exec(ctx, DeadLetterTapeKeep, deadLetterID, executionID)
+	return err
 }
 
 const DeadLetterUncountHandlers = `-- name: DeadLetterUncountHandlers :exec

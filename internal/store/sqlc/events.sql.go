@@ -78,3 +78,42 @@ func (q *Queries) EventInsert(ctx context.Context, arg EventInsertParams) error 
 	)
 	return err
 }
+
+const EventListByID = `-- name: EventListByID :many
+SELECT id, app_id, type, source, subject, time, content_type, data, root_id, parent_id, depth, traceparent, replay_of, partition_key FROM events WHERE id = ANY ($1::uuid[])
+`
+
+func (q *Queries) EventListByID(ctx context.Context, ids []string) ([]Event, error) {
+	rows, err := q.db.Query(ctx, EventListByID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Event{}
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ID,
+			&i.AppID,
+			&i.Type,
+			&i.Source,
+			&i.Subject,
+			&i.Time,
+			&i.ContentType,
+			&i.Data,
+			&i.RootID,
+			&i.ParentID,
+			&i.Depth,
+			&i.Traceparent,
+			&i.ReplayOf,
+			&i.PartitionKey,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -76,10 +76,10 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 
 const ExecutionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
 WITH spent AS (
-    UPDATE root_budgets SET cpu_us = cpu_us + $10::bigint WHERE root_id = $11::uuid
+    UPDATE root_budgets SET cpu_us = cpu_us + $11::bigint WHERE root_id = $12::uuid
 )
-INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO execution_attempts (execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed, tape)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (execution_id, attempt) DO NOTHING
 `
 
@@ -93,6 +93,7 @@ type ExecutionAttemptInsertParams struct {
 	RetryAfterMs int64
 	Clock        *time.Time
 	Seed         *int64
+	Tape         []byte
 	CpuUs        int64
 	RootID       string
 }
@@ -108,6 +109,7 @@ func (q *Queries) ExecutionAttemptInsert(ctx context.Context, arg ExecutionAttem
 		arg.RetryAfterMs,
 		arg.Clock,
 		arg.Seed,
+		arg.Tape,
 		arg.CpuUs,
 		arg.RootID,
 	)
@@ -118,15 +120,27 @@ const ExecutionAttemptList = `-- name: ExecutionAttemptList :many
 SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed FROM execution_attempts WHERE execution_id = $1 ORDER BY attempt
 `
 
-func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) ([]ExecutionAttempt, error) {
+type ExecutionAttemptListRow struct {
+	ExecutionID  string
+	Attempt      int32
+	Error        []byte
+	Logs         []byte
+	StartedAt    time.Time
+	FinishedAt   time.Time
+	RetryAfterMs int64
+	Clock        *time.Time
+	Seed         *int64
+}
+
+func (q *Queries) ExecutionAttemptList(ctx context.Context, executionID string) ([]ExecutionAttemptListRow, error) {
 	rows, err := q.db.Query(ctx, ExecutionAttemptList, executionID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ExecutionAttempt{}
+	items := []ExecutionAttemptListRow{}
 	for rows.Next() {
-		var i ExecutionAttempt
+		var i ExecutionAttemptListRow
 		if err := rows.Scan(
 			&i.ExecutionID,
 			&i.Attempt,

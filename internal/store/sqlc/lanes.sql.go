@@ -10,6 +10,37 @@ import (
 	"time"
 )
 
+const LaneAdmit = `-- name: LaneAdmit :exec
+UPDATE outbox o SET lane = t.id, due_at = a.due_at, priority = a.priority, concurrency_key = a.concurrency_key, throttle_key = a.throttle_key,
+       debounce_key = NULLIF(a.debounce_key, ''), claims = 0
+FROM (SELECT unnest($1::uuid[]) AS execution_id, unnest($2::timestamptz[]) AS due_at, unnest($3::smallint[]) AS priority,
+             unnest($4::text[]) AS concurrency_key, unnest($5::text[]) AS throttle_key, unnest($6::text[]) AS debounce_key) AS a,
+     triggers t
+WHERE o.execution_id = a.execution_id AND t.id = o.trigger_id
+`
+
+type LaneAdmitParams struct {
+	ExecutionIds    []string
+	DueAts          []time.Time
+	Priorities      []int16
+	ConcurrencyKeys []string
+	ThrottleKeys    []string
+	DebounceKeys    []string
+}
+
+// Puts claimed firings into the lanes of their triggers, those that are still there.
+func (q *Queries) LaneAdmit(ctx context.Context, arg LaneAdmitParams) error {
+	_, err := q.db.Exec(ctx, LaneAdmit,
+		arg.ExecutionIds,
+		arg.DueAts,
+		arg.Priorities,
+		arg.ConcurrencyKeys,
+		arg.ThrottleKeys,
+		arg.DebounceKeys,
+	)
+	return err
+}
+
 const LaneClaim = `-- name: LaneClaim :many
 WITH candidate AS (
     SELECT o.execution_id, o.app_id, o.priority, o.due_at, k.lane, k.concurrency_key, k.throttle_key, k.lane_room, k.key_room, k.throttle_room
@@ -20,7 +51,7 @@ WITH candidate AS (
          ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(k.lane_room, k.key_room, k.throttle_room, $1::int))
         UNION ALL
         (SELECT head.execution_id, head.app_id, head.priority, head.due_at FROM (
-            SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.filter, w.parked, w.cut FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
+            SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.unbatched, w.tried, w.filter, w.parked, w.cut FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
          ) AS head WHERE head.lane = k.lane AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
     ) AS o
     WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0
@@ -44,7 +75,7 @@ WITH candidate AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
 ), slot AS (
     INSERT INTO lane_slots (execution_id, trigger_id, app_id, ordering_key, concurrency_key)
     SELECT execution_id, lane, app_id, ordering_key, concurrency_key FROM claimed
@@ -154,6 +185,27 @@ func (q *Queries) LaneClaim(ctx context.Context, max int32, leaseMs int64) ([]La
 	return items, nil
 }
 
+const LaneDrop = `-- name: LaneDrop :exec
+WITH fate AS (
+    SELECT unnest($1::uuid[]) AS execution_id, unnest($2::uuid[]) AS successor
+), dropped AS (
+    DELETE FROM outbox o USING fate WHERE o.execution_id = fate.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+)
+INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal,
+                        queued_at, started_at, finished_at)
+SELECT d.execution_id, d.app_id, 'canceled', COALESCE(s.name, ''), COALESCE(d.version, s.active_version, 0), d.trigger_id, COALESCE(t.name, ''), d.kind, d.event_id,
+       json_build_object('reason', 'debounced', 'type', 'Debounced', 'message', 'a later event took its place: execution ' || fate.successor::text),
+       0, d.depth, d.root_id, d.parent_id, d.replay_of, d.principal, d.created_at, d.created_at, clock_timestamp()
+FROM dropped d JOIN fate ON fate.execution_id = d.execution_id LEFT JOIN scripts s ON s.id = d.script_id LEFT JOIN triggers t ON t.id = d.trigger_id
+ON CONFLICT (id) DO NOTHING
+`
+
+// Ends waiting firings whose place another one has taken: each leaves its execution, so that they can be seen and counted.
+func (q *Queries) LaneDrop(ctx context.Context, executionIds []string, successors []string) error {
+	_, err := q.db.Exec(ctx, LaneDrop, executionIds, successors)
+	return err
+}
+
 const LaneDue = `-- name: LaneDue :one
 SELECT EXISTS (SELECT FROM outbox WHERE lane IS NOT NULL AND due_at <= now())
 `
@@ -164,6 +216,46 @@ func (q *Queries) LaneDue(ctx context.Context) (bool, error) {
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const LaneListDebounced = `-- name: LaneListDebounced :many
+SELECT o.execution_id, a.lane::text AS lane, a.key::text AS debounce_key, o.due_at
+FROM (SELECT unnest($1::uuid[]) AS lane, unnest($2::text[]) AS key, unnest($3::timestamptz[]) AS arrival) AS a
+JOIN outbox o ON o.lane = a.lane AND o.debounce_key = a.key
+WHERE o.due_at > a.arrival AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id)
+`
+
+type LaneListDebouncedRow struct {
+	ExecutionID string
+	Lane        string
+	DebounceKey string
+	DueAt       time.Time
+}
+
+// The firings that wait in lanes for the quiet that an arrival ends.
+func (q *Queries) LaneListDebounced(ctx context.Context, lanes []string, keys []string, arrivals []time.Time) ([]LaneListDebouncedRow, error) {
+	rows, err := q.db.Query(ctx, LaneListDebounced, lanes, keys, arrivals)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LaneListDebouncedRow{}
+	for rows.Next() {
+		var i LaneListDebouncedRow
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.Lane,
+			&i.DebounceKey,
+			&i.DueAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LaneLock = `-- name: LaneLock :exec

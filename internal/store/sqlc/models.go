@@ -64,6 +64,12 @@ type AuditLog struct {
 	Outcome    string
 }
 
+type BatchMessage struct {
+	ExecutionID string
+	AppID       string
+	BatchID     string
+}
+
 type BulkReplay struct {
 	ID             string
 	AppID          string
@@ -119,11 +125,25 @@ type DeadLetter struct {
 	ReplayOf          *string
 }
 
+type DeadLetterTape struct {
+	DeadLetterID string
+	Attempt      int32
+	Clock        *time.Time
+	Seed         *int64
+	Tape         []byte
+}
+
 type DeadLetterTriggerDetail struct {
 	TriggerID string
 	Script    string
 	Trigger   string
 	Reasons   []string
+}
+
+type DeadLettersDropped struct {
+	AppID   string
+	Letters int64
+	LastAt  time.Time
 }
 
 type EmailTriggerDetail struct {
@@ -202,6 +222,7 @@ type ExecutionAttempt struct {
 	RetryAfterMs int64
 	Clock        *time.Time
 	Seed         *int64
+	Tape         []byte
 }
 
 type ExecutionAttemptsDefault struct {
@@ -331,6 +352,8 @@ type Outbox struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
+	Unbatched      bool
+	Tried          int32
 	Filter         *string
 	Parked         bool
 	Cut            bool
@@ -357,6 +380,8 @@ type QueueTriggerDetail struct {
 	TriggerID      string
 	Queue          string
 	MaxConcurrency *int32
+	BatchSize      *int32
+	BatchWindowMs  int64
 }
 
 type RootBudget struct {

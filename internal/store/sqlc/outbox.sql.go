@@ -10,6 +10,57 @@ import (
 	"time"
 )
 
+const OutboxCancelMany = `-- name: OutboxCancelMany :one
+WITH chosen AS (
+    SELECT o.execution_id, COALESCE(s.name, '') AS script, COALESCE(o.version, s.active_version, 0) AS present_version, COALESCE(t.name, '') AS trigger
+    FROM outbox o LEFT JOIN scripts s ON s.id = o.script_id LEFT JOIN triggers t ON t.id = o.trigger_id
+    WHERE o.app_id = $1 AND o.handles IS NULL
+      AND ($2::uuid IS NULL OR o.root_id = $2::uuid)
+      AND ($3::timestamptz IS NULL OR o.execution_id >= uuid_v7_floor($3::timestamptz))
+      AND ($4::text = '' OR o.kind = $4)
+      AND ($5::text = '' OR s.name = $5)
+      AND ($6::text = '' OR t.name = $6 OR t.id::text = $6)
+    ORDER BY o.execution_id LIMIT $7 FOR UPDATE OF o SKIP LOCKED
+), taken AS (
+    DELETE FROM outbox o USING chosen c WHERE o.execution_id = c.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+), freed AS (
+    DELETE FROM lane_slots s USING taken t WHERE s.execution_id = t.execution_id
+), ended AS (
+    INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, attempts, depth, root_id, parent_id, replay_of, principal, queued_at, started_at, finished_at)
+    SELECT t.execution_id, t.app_id, 'canceled', c.script, c.present_version, t.trigger_id, c.trigger, t.kind, t.event_id, 0, t.depth, t.root_id, t.parent_id, t.replay_of, t.principal,
+           t.created_at, t.created_at, clock_timestamp()
+    FROM taken t JOIN chosen c ON c.execution_id = t.execution_id
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT count(*) FROM taken
+`
+
+type OutboxCancelManyParams struct {
+	AppID   string
+	Root    *string
+	Since   *time.Time
+	Kind    string
+	Script  string
+	Trigger string
+	Max     int32
+}
+
+// Takes firings out and ends their executions as canceled, those of handlers excepted: their letters want to hear of it. What a dispatcher is at work on is left to it.
+func (q *Queries) OutboxCancelMany(ctx context.Context, arg OutboxCancelManyParams) (int64, error) {
+	row := q.db.QueryRow(ctx, OutboxCancelMany,
+		arg.AppID,
+		arg.Root,
+		arg.Since,
+		arg.Kind,
+		arg.Script,
+		arg.Trigger,
+		arg.Max,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const OutboxClaimDue = `-- name: OutboxClaimDue :many
 WITH due AS (
     SELECT execution_id, due_at FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
@@ -18,7 +69,7 @@ WITH due AS (
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut, due.due_at AS was_due
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
@@ -434,9 +485,9 @@ func (q *Queries) OutboxSift(ctx context.Context, passed []string, failed []stri
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.filter, o.parked, o.cut
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.filter, t.parked, t.cut, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.unbatched, t.tried, t.filter, t.parked, t.cut, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -465,6 +516,8 @@ type OutboxTakeRow struct {
 	ThrottleKey    string
 	DebounceKey    *string
 	Turn           *int64
+	Unbatched      bool
+	Tried          int32
 	Filter         *string
 	Parked         bool
 	Cut            bool
@@ -502,6 +555,8 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.ThrottleKey,
 		&i.DebounceKey,
 		&i.Turn,
+		&i.Unbatched,
+		&i.Tried,
 		&i.Filter,
 		&i.Parked,
 		&i.Cut,

@@ -22,7 +22,7 @@ func (q *Queries) AbandonedExecutionDeleteOld(ctx context.Context, keepDays int3
 }
 
 const DeadLetterDeleteResolved = `-- name: DeadLetterDeleteResolved :execrows
-DELETE FROM dead_letters WHERE resolution IS NOT NULL AND created_at < now() - $1::int * interval '1 day'
+DELETE FROM dead_letters WHERE resolution IS NOT NULL AND resolved_at < now() - $1::int * interval '1 day'
 `
 
 func (q *Queries) DeadLetterDeleteResolved(ctx context.Context, keepDays int32) (int64, error) {
@@ -31,6 +31,45 @@ func (q *Queries) DeadLetterDeleteResolved(ctx context.Context, keepDays int32) 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const DeadLetterDropUnresolved = `-- name: DeadLetterDropUnresolved :many
+WITH gone AS (
+    DELETE FROM dead_letters l WHERE l.resolution IS NULL AND l.created_at < now() - $1::int * interval '1 day'
+    RETURNING l.app_id
+), counted AS (
+    SELECT g.app_id, count(*) AS letters FROM gone g GROUP BY g.app_id
+), kept AS (
+    INSERT INTO dead_letters_dropped AS d (app_id, letters) SELECT c.app_id, c.letters FROM counted c
+    ON CONFLICT (app_id) DO UPDATE SET letters = d.letters + EXCLUDED.letters, last_at = now()
+)
+SELECT a.slug, c.letters FROM counted c JOIN apps a ON a.id = c.app_id
+`
+
+type DeadLetterDropUnresolvedRow struct {
+	Slug    string
+	Letters int64
+}
+
+// Deletes the unresolved letters that nobody has looked after for so long, and counts them, by app.
+func (q *Queries) DeadLetterDropUnresolved(ctx context.Context, keepDays int32) ([]DeadLetterDropUnresolvedRow, error) {
+	rows, err := q.db.Query(ctx, DeadLetterDropUnresolved, keepDays)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DeadLetterDropUnresolvedRow{}
+	for rows.Next() {
+		var i DeadLetterDropUnresolvedRow
+		if err := rows.Scan(&i.Slug, &i.Letters); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const IdempotencyKeyDeleteOld = `-- name: IdempotencyKeyDeleteOld :execrows

@@ -81,7 +81,7 @@ SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.regist
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
        c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
-       q.queue, q.max_concurrency AS queue_max_concurrency,
+       q.queue, q.max_concurrency AS queue_max_concurrency, q.batch_size AS queue_batch_size, q.batch_window_ms AS queue_batch_window_ms,
        e.address AS email_address
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
@@ -116,6 +116,8 @@ type TriggerGetRow struct {
 	CronJitterMs        *int64
 	Queue               *string
 	QueueMaxConcurrency *int32
+	QueueBatchSize      *int32
+	QueueBatchWindowMs  *int64
 	EmailAddress        *string
 }
 
@@ -157,6 +159,8 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.CronJitterMs,
 		&i.Queue,
 		&i.QueueMaxConcurrency,
+		&i.QueueBatchSize,
+		&i.QueueBatchWindowMs,
 		&i.EmailAddress,
 	)
 	return i, err
@@ -187,9 +191,9 @@ func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) 
 }
 
 const TriggerInsert = `-- name: TriggerInsert :one
-INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, max_depth, cycle, registered_by_principal)
-SELECT $1, $2, $3, s.id, $4, $5, $6, $7, $8, $9
-FROM scripts s WHERE s.app_id = $1 AND s.name = $10
+INSERT INTO triggers (app_id, name, kind, script_id, enabled, retry, filter, flow, max_depth, cycle, registered_by_principal)
+SELECT $1, $2, $3, s.id, $4, $5, $6, $7, $8, $9, $10
+FROM scripts s WHERE s.app_id = $1 AND s.name = $11
 RETURNING id, app_id, name, kind, script_id, enabled, retry, registered_by_principal, created_at, updated_at, disabled_reason, flow, filter, max_depth, cycle
 `
 
@@ -200,6 +204,7 @@ type TriggerInsertParams struct {
 	Enabled               bool
 	Retry                 []byte
 	Filter                *string
+	Flow                  []byte
 	MaxDepth              *int32
 	Cycle                 string
 	RegisteredByPrincipal string
@@ -214,6 +219,7 @@ func (q *Queries) TriggerInsert(ctx context.Context, arg TriggerInsertParams) (T
 		arg.Enabled,
 		arg.Retry,
 		arg.Filter,
+		arg.Flow,
 		arg.MaxDepth,
 		arg.Cycle,
 		arg.RegisteredByPrincipal,
@@ -262,7 +268,7 @@ SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.regist
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
        c.schedule AS cron_schedule, c.timezone AS cron_timezone, c.overlap AS cron_overlap, c.catchup_window_ms AS cron_catchup_window_ms, c.jitter_ms AS cron_jitter_ms,
-       q.queue, q.max_concurrency AS queue_max_concurrency,
+       q.queue, q.max_concurrency AS queue_max_concurrency, q.batch_size AS queue_batch_size, q.batch_window_ms AS queue_batch_window_ms,
        e.address AS email_address
 FROM triggers t
 JOIN scripts s ON s.id = t.script_id
@@ -311,6 +317,8 @@ type TriggerListRow struct {
 	CronJitterMs        *int64
 	Queue               *string
 	QueueMaxConcurrency *int32
+	QueueBatchSize      *int32
+	QueueBatchWindowMs  *int64
 	EmailAddress        *string
 }
 
@@ -365,6 +373,8 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.CronJitterMs,
 			&i.Queue,
 			&i.QueueMaxConcurrency,
+			&i.QueueBatchSize,
+			&i.QueueBatchWindowMs,
 			&i.EmailAddress,
 		); err != nil {
 			return nil, err
@@ -388,20 +398,34 @@ func (q *Queries) TriggerPubSubPut(ctx context.Context, triggerID string, topic 
 }
 
 const TriggerQueuePut = `-- name: TriggerQueuePut :exec
-INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency) VALUES ($1, $2, $3)
-ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency
+INSERT INTO queue_trigger_details (trigger_id, queue, max_concurrency, batch_size, batch_window_ms) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (trigger_id) DO UPDATE SET queue = EXCLUDED.queue, max_concurrency = EXCLUDED.max_concurrency, batch_size = EXCLUDED.batch_size, batch_window_ms = EXCLUDED.batch_window_ms
 `
 
-func (q *Queries) TriggerQueuePut(ctx context.Context, triggerID string, queue string, maxConcurrency *int32) error {
-	_, err := q.db.Exec(ctx, TriggerQueuePut, triggerID, queue, maxConcurrency)
+type TriggerQueuePutParams struct {
+	TriggerID      string
+	Queue          string
+	MaxConcurrency *int32
+	BatchSize      *int32
+	BatchWindowMs  int64
+}
+
+func (q *Queries) TriggerQueuePut(ctx context.Context, arg TriggerQueuePutParams) error {
+	_, err := q.db.Exec(ctx, TriggerQueuePut,
+		arg.TriggerID,
+		arg.Queue,
+		arg.MaxConcurrency,
+		arg.BatchSize,
+		arg.BatchWindowMs,
+	)
 	return err
 }
 
 const TriggerUpdate = `-- name: TriggerUpdate :one
-UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, filter = $4, max_depth = $5, cycle = $6, registered_by_principal = $7,
-                      disabled_reason = $8, updated_at = now()
+UPDATE triggers t SET name = $1, script_id = s.id, enabled = $2, retry = $3, filter = $4, flow = $5, max_depth = $6, cycle = $7, registered_by_principal = $8,
+                      disabled_reason = $9, updated_at = now()
 FROM scripts s
-WHERE t.id = $9 AND t.app_id = $10 AND s.app_id = $10 AND s.name = $11
+WHERE t.id = $10 AND t.app_id = $11 AND s.app_id = $11 AND s.name = $12
 RETURNING t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle
 `
 
@@ -410,6 +434,7 @@ type TriggerUpdateParams struct {
 	Enabled               bool
 	Retry                 []byte
 	Filter                *string
+	Flow                  []byte
 	MaxDepth              *int32
 	Cycle                 string
 	RegisteredByPrincipal string
@@ -425,6 +450,7 @@ func (q *Queries) TriggerUpdate(ctx context.Context, arg TriggerUpdateParams) (T
 		arg.Enabled,
 		arg.Retry,
 		arg.Filter,
+		arg.Flow,
 		arg.MaxDepth,
 		arg.Cycle,
 		arg.RegisteredByPrincipal,
