@@ -174,7 +174,7 @@ func (r *run) failed(ctx context.Context, outcome picloud.Outcome, began time.Ti
 	after, fatal := judge(r.firing, outcome.Failure, r.attempt, r.startedAt, now, r.random())
 	err := r.Journal.RecordAttempt(ctx, r.firing, picloud.Attempt{
 		Attempt: r.attempt, Error: outcome.Failure, Logs: outcome.Logs, StartedAt: began, FinishedAt: now, RetryAfter: after,
-		Clock: r.clock, Seed: r.seed, CPU: outcome.Usage.CPU,
+		Clock: r.clock, Seed: r.seed, Tape: outcome.Tape, CPU: outcome.Usage.CPU,
 	})
 	if err != nil {
 		return r.fault(ctx, TypePlatformFault, fmt.Errorf("record attempt: %w", err))

@@ -423,6 +423,15 @@ func (m *memory) GroupDeadLetters(_ context.Context, _ string, f picloud.DeadLet
 
 func (m *memory) CountUnresolved(context.Context, string) (int64, error) { return 1, nil }
 
+func (m *memory) LetterTape(_ context.Context, _, id string) (picloud.LetterTape, error) {
+	if id == idResolved {
+		return picloud.LetterTape{}, picloud.Errorf(picloud.NotFound, "tape_not_found", "none")
+	}
+	return picloud.LetterTape{Attempt: 3, Clock: day, Seed: 1 << 62, Tape: picloud.Tape{
+		Secrets: []string{"token"}, Calls: []picloud.TapeCall{{What: "kv.get orders/42", At: 7, Order: 1, Answer: json.RawMessage(`{"f":true}`), Body: "1"}},
+	}}, nil
+}
+
 func (m *memory) CountDropped(context.Context, string) (int64, error) { return 7, nil }
 
 func (m *memory) ReplayDeadLetter(_ context.Context, _, id string, r picloud.Replay) (string, error) {

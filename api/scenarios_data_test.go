@@ -153,6 +153,12 @@ func letterScenarios() []scenario {
 		{name: "one", operation: "getDeadLetter", path: list + "/" + idResolved, status: 200, says: []string{`"resolution":"ignored"`, `"resolved_by":"admin"`, `"reason":"script_error"`}},
 		{name: "none", operation: "getDeadLetter", path: list + "/" + idNoSuchThing, status: 404, code: "dead_letter_not_found"},
 		{name: "no id", operation: "getDeadLetter", path: list + "/x", status: 404, code: "dead_letter_not_found"},
+		{
+			name: "tape", operation: "getDeadLetterTape", path: list + "/" + idUnresolved + "/tape", status: 200,
+			says: []string{`"seed":"4611686018427387904"`, `"what":"kv.get orders/42"`, `"secrets":["token"]`, `"script":"hello"`, `"attempt":3`},
+		},
+		{name: "no tape", operation: "getDeadLetterTape", path: list + "/" + idResolved + "/tape", status: 404, code: "tape_not_found"},
+		{name: "tape of none", operation: "getDeadLetterTape", path: list + "/" + idNoSuchThing + "/tape", status: 404, code: "dead_letter_not_found"},
 		replayed,
 		replay("again", idResolved, `{"again":true,"version":1,"data":{"a":2}}`, 202, "", ""),
 		replay("resolved", idResolved, `{}`, 409, "already_resolved", ""), replay("none", idNoSuchThing, ``, 404, "dead_letter_not_found", ""),

@@ -177,6 +177,24 @@ func (s *server) ListScriptVersions(ctx context.Context, request ListScriptVersi
 	return ListScriptVersions200JSONResponse{Items: items, NextCursor: orNil(list.Next)}, nil
 }
 
+// GetScriptVersion implements StrictServerInterface.
+func (s *server) GetScriptVersion(ctx context.Context, request GetScriptVersionRequestObject) (GetScriptVersionResponseObject, error) {
+	app, script, err := s.script(ctx, request.App, request.Script)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(request.Version); err != nil {
+		return nil, err
+	}
+	v, err := s.Scripts.Version(ctx, app.ID, script.Name, request.Version)
+	if err != nil {
+		return nil, err
+	}
+	return GetScriptVersion200JSONResponse{
+		Version: v.Version, Sha256: v.SHA256, Language: string(v.Language), Limits: toLimits(v.Limits), Source: v.Source, CreatedAt: v.CreatedAt.UTC(),
+	}, nil
+}
+
 // ActivateScriptVersion implements StrictServerInterface.
 func (s *server) ActivateScriptVersion(ctx context.Context, request ActivateScriptVersionRequestObject) (ActivateScriptVersionResponseObject, error) {
 	app, script, err := s.script(ctx, request.App, request.Script)

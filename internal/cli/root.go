@@ -63,6 +63,6 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.AddCommand(newUp(), newInit(), newApply(), newSecrets(), newEngine())
+	root.AddCommand(newUp(), newInit(), newApply(), newDebug(), newSecrets(), newEngine())
 	return root
 }

@@ -113,6 +113,8 @@ type Replay struct {
 // DeadLetters keeps the dead letters. Every method with an id gives NotFound "dead_letter_not_found".
 type DeadLetters interface {
 	DeadLetter(ctx context.Context, appID, id string) (DeadLetter, error)
+	// LetterTape gives the tape of the letter's last attempt. NotFound "tape_not_found" when no script ran.
+	LetterTape(ctx context.Context, appID, id string) (LetterTape, error)
 	// ListDeadLetters gives the letters, newest first.
 	ListDeadLetters(ctx context.Context, appID string, filter DeadLetterFilter, page Page) (List[DeadLetter], error)
 	// GroupDeadLetters gives the letters by cause, the largest group first; at most limit groups, more says that there are others.

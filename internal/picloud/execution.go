@@ -80,6 +80,7 @@ type Attempt struct {
 	RetryAfter time.Duration // until the next attempt; 0 = there is none
 	Clock      time.Time     // Run.Time of the attempt
 	Seed       int64         // Run.Seed of the attempt
+	Tape       *Tape         // only on its way to the Journal
 	CPU        time.Duration // of the script
 }
 

@@ -21,6 +21,7 @@ type Run struct {
 	May         *Grant    // checked at every host call that reads or writes data; nil = everything
 	FetchAllow  []string  // the app's allow-list, see ParseFetchRules; empty = every public host
 	Time        time.Time // where the run's clock begins; zero = now
+	Tape        *Tape     // the run is repeated from it: nothing outside is asked; nil = a run of its own
 	Seed        int64     // of Math.random: the same seed gives the same numbers
 }
 
@@ -32,6 +33,8 @@ type Outcome struct {
 	Reads   ReadSet
 	Logs    []LogLine
 	Usage   Usage
+	Tape    *Tape    // of a run that failed; nil for a dry run and for one from a tape
+	Missing []string // what a run from a tape asked for that is not on it
 	// Hidden hides the values of the secrets that the run has read. Logs and Failure are without them already; Result and Effects are as the script made
 	// them, for its caller and for what they write: what is kept or shown of them goes through Hidden.
 	Hidden *Redactor

@@ -82,7 +82,7 @@ func runHead(run picloud.Run, limits picloud.Limits) (frame.Run, []byte, error) 
 		return frame.Run{}, nil, fmt.Errorf("write event: %w", err)
 	}
 	return frame.Run{
-		ExecutionID: run.ExecutionID, App: run.App, Script: run.Script, Version: run.Version, Attempt: run.Attempt, DryRun: run.DryRun,
+		ExecutionID: run.ExecutionID, App: run.App, Script: run.Script, Version: run.Version, Attempt: run.Attempt, DryRun: run.DryRun, Taped: run.Tape != nil,
 		Depth: run.Event.Depth, RootID: run.Event.RootID, ParentID: run.Event.ParentID, Limits: limits, Time: run.Time, Seed: run.Seed,
 		Event: event, DataSize: len(run.Event.Data), Program: frame.Program{SHA256: run.Program.SHA256},
 	}, run.Event.Data, nil

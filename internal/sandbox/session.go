@@ -31,7 +31,9 @@ type session struct {
 	secret *host.Secrets
 	may    *picloud.Grant
 	table  host.Table
-	clock  time.Time // where the run's clock begins
+	tape   *host.Recorder // nil in dry runs and where a tape is played
+	player *host.Player   // of the tape that the run is repeated from; nil = none
+	clock  time.Time      // where the run's clock begins
 
 	ctx     context.Context //nolint:containedctx // of the host calls: ends with the run, which the session is
 	cancel  context.CancelFunc
@@ -61,6 +63,14 @@ func newSession(ctx context.Context, c *process, limits picloud.Limits, o Option
 	host.NewEmail(s.kv, o.Mail, run).Register(s.table)
 	s.replies.child = c
 	s.fetch.Register(s.table)
+	switch {
+	case run.Tape != nil:
+		s.player = host.NewPlayer(*run.Tape)
+		s.player.Wrap(s.table)
+	case !run.DryRun:
+		s.tape = host.NewRecorder(func() time.Duration { return time.Since(s.started) })
+		s.tape.Wrap(s.table)
+	}
 	return s
 }
 
@@ -92,6 +102,11 @@ func (s *session) run(head frame.Run, data []byte) (out picloud.Outcome, fit boo
 	defer func() { // nothing that is logged, kept or told has a secret in it
 		out.Hidden = s.secret.Hidden()
 		out.Logs, out.Failure = out.Hidden.Logs(out.Logs), out.Hidden.Error(out.Failure)
+		if s.player != nil {
+			out.Missing = s.player.Missing()
+		} else if s.tape != nil && out.Failure != nil {
+			out.Tape = s.tape.Tape(out.Hidden)
+		}
 	}()
 	// A watcher that could not be stopped has killed the child, or is about to.
 	fit = stopCancel() && late.Stop() && err == nil
@@ -303,6 +318,11 @@ func (s *session) finish(w *wait) {
 
 // reply queues the answer of a call. The run's clock goes on to the time of the reply.
 func (s *session) reply(id uint32, a host.Answer) error {
-	a.Head.Elapsed = time.Since(s.started).Microseconds()
+	if a.Head.Elapsed == 0 {
+		a.Head.Elapsed = time.Since(s.started).Microseconds()
+	}
+	if a.Sent != nil {
+		defer a.Sent()
+	}
 	return s.replies.put(frame.New(frame.KindReply, id, a.Head, a.Body))
 }

@@ -62,6 +62,9 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		if err != nil {
 			return fmt.Errorf("insert dead letter: %w", err)
 		}
+		if err := q.DeadLetterTapeKeep(ctx, row.ID, f.ExecutionID); err != nil {
+			return fmt.Errorf("keep tape of dead letter: %w", err)
+		}
 		fired, err = fireHandlers(ctx, q, f, picloud.DeadLetter{
 			ID: row.ID, ExecutionID: f.ExecutionID, Script: f.Script, Version: f.Version, Trigger: f.Trigger, Kind: f.Kind, Reason: failure.Reason, Error: failure,
 			Event: event, Attempts: attempts, Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script),

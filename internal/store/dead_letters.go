@@ -25,6 +25,22 @@ func (s *Store) DeadLetter(ctx context.Context, appID, id string) (picloud.DeadL
 	return toDeadLetter(row)
 }
 
+// LetterTape implements picloud.DeadLetters.
+func (s *Store) LetterTape(ctx context.Context, appID, id string) (picloud.LetterTape, error) {
+	if _, err := s.DeadLetter(ctx, appID, id); err != nil { // another app's is none
+		return picloud.LetterTape{}, err
+	}
+	row, err := s.queries.DeadLetterTapeGet(ctx, id)
+	if isMissing(err) {
+		return picloud.LetterTape{}, picloud.Errorf(picloud.NotFound, "tape_not_found", "the dead letter has no tape: no script ran")
+	}
+	if err != nil {
+		return picloud.LetterTape{}, fmt.Errorf("get tape: %w", err)
+	}
+	t, err := decode[picloud.Tape](row.Tape)
+	return picloud.LetterTape{Tape: t, Attempt: int(row.Attempt), Clock: value(row.Clock).UTC(), Seed: value(row.Seed)}, err
+}
+
 // ListDeadLetters implements picloud.DeadLetters.
 func (s *Store) ListDeadLetters(ctx context.Context, appID string, filter picloud.DeadLetterFilter, page picloud.Page) (picloud.List[picloud.DeadLetter], error) {
 	var none picloud.List[picloud.DeadLetter]

@@ -176,10 +176,14 @@ func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.A
 	if err != nil {
 		return err
 	}
+	taped, err := encode(a.Tape)
+	if err != nil {
+		return err
+	}
 	clock, seed := tape(a.Clock, a.Seed)
 	err = s.queries.ExecutionAttemptInsert(ctx, sqlc.ExecutionAttemptInsertParams{
 		ExecutionID: f.ExecutionID, Attempt: int32(a.Attempt), Error: failure, Logs: logs, // bounded by MaxRetryAttempts
-		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(), Clock: clock, Seed: seed,
+		StartedAt: a.StartedAt, FinishedAt: a.FinishedAt, RetryAfterMs: a.RetryAfter.Milliseconds(), Clock: clock, Seed: seed, Tape: taped,
 		CpuUs: a.CPU.Microseconds(), RootID: f.RootID,
 	})
 	if err != nil {

@@ -96,6 +96,29 @@ func TestFailedReplayLeavesALetterOfItsOwn(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// The tape of the last attempt goes with the letter; a letter of which no script ran has none.
+func TestLetterKeepsTheTapeOfItsLastAttempt(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	app, other := testkit.App(t, s, "shop"), testkit.App(t, s, "other")
+	f := firing(app, testkit.Script(t, s, app, "fulfil"))
+	clock := time.Date(2026, 5, 6, 7, 8, 9, 123456000, time.UTC)
+	for n := 1; n <= 2; n++ {
+		require.NoError(t, s.RecordAttempt(t.Context(), f, picloud.Attempt{
+			Attempt: n, Error: &broken, StartedAt: clock, FinishedAt: clock, Clock: clock, Seed: int64(-n),
+			Tape: &picloud.Tape{Secrets: []string{"token"}, Calls: []picloud.TapeCall{{What: fmt.Sprintf("kv.get orders/%d", n), At: 7, Order: 1, Body: "\x00ä"}}},
+		}))
+	}
+	id := bury(t, s, f, broken)
+	tape, err := s.LetterTape(t.Context(), app.ID, id)
+	require.NoError(t, err)
+	assert.Equal(t, []any{2, clock, int64(-2), "kv.get orders/2", "\x00ä"}, []any{tape.Attempt, tape.Clock, tape.Seed, tape.Calls[0].What, tape.Calls[0].Body})
+	_, err = s.LetterTape(t.Context(), other.ID, id)
+	assert.Equal(t, "dead_letter_not_found", picloud.ErrorCode(err))
+	_, err = s.LetterTape(t.Context(), app.ID, bury(t, s, firing(app, testkit.Script(t, s, app, "two")), broken))
+	assert.Equal(t, "tape_not_found", picloud.ErrorCode(err))
+}
+
 // age makes rows older; the column of the table is their time.
 func age(t *testing.T, url, table, column, id string, days int) {
 	t.Helper()

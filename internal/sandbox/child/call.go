@@ -54,7 +54,7 @@ func (r *run) async(prepare func() (frame.Call, []byte, answer, error)) goja.Val
 	r.said = false
 	id := r.server.lastCall
 	c := &call{answer: answer, resolve: resolve, reject: reject}
-	if head.Op == frame.OpFetch || head.Op == frame.OpSecretGet { // they fail by their answers
+	if head.Op == frame.OpFetch || head.Op == frame.OpSecretGet || r.head.Taped { // they fail by their answers
 		c.frames = r.CaptureCallStack(maxFrames, nil)
 	}
 	r.calls[id] = c

@@ -27,6 +27,7 @@ type Run struct {
 	Version     int             `json:"version"`
 	Attempt     int             `json:"attempt"`
 	DryRun      bool            `json:"dry_run,omitempty"`
+	Taped       bool            `json:"taped,omitempty"` // the answers come from a tape: each call may fail
 	Depth       int             `json:"depth"`
 	RootID      string          `json:"root"`
 	ParentID    string          `json:"parent,omitempty"`

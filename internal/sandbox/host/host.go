@@ -10,8 +10,9 @@ import (
 
 // Answer is what a script gets for a call.
 type Answer struct {
-	Head frame.Reply
+	Head frame.Reply // with Elapsed where it has a time of its own
 	Body []byte
+	Sent func() // is called when the answer is on its way; nil = nobody asks
 }
 
 // Later finishes a call that has to wait. Its errors are as those of Func.
