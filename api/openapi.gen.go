@@ -1254,6 +1254,18 @@ type ScriptPut struct {
 	Source string `json:"source"`
 }
 
+// ScriptSource defines model for ScriptSource.
+type ScriptSource struct {
+	CreatedAt time.Time `json:"created_at"`
+	Language  string    `json:"language"`
+
+	// Limits What a script may use. Left out = the default; never more than the instance's ceiling.
+	Limits  Limits `json:"limits"`
+	Sha256  string `json:"sha256"`
+	Source  string `json:"source"`
+	Version int    `json:"version"`
+}
+
 // ScriptVersion defines model for ScriptVersion.
 type ScriptVersion struct {
 	Active    bool      `json:"active"`
@@ -1291,6 +1303,54 @@ type SecretList struct {
 type SecretValue struct {
 	// Value Text of 1 byte to 64 KiB. Binary values are to be encoded, e.g. in base64.
 	Value string `json:"value"`
+}
+
+// Tape defines model for Tape.
+type Tape struct {
+	App     string     `json:"app"`
+	Attempt int        `json:"attempt"`
+	Calls   []TapeCall `json:"calls"`
+
+	// Clock Where the run's clock began.
+	Clock        time.Time   `json:"clock"`
+	DeadLetterID string      `json:"dead_letter_id"`
+	Error        ScriptError `json:"error"`
+
+	// Event A CloudEvents 1.0 envelope with the extensions rootid, parentid, depth, traceparent and replayof.
+	Event       Event  `json:"event"`
+	ExecutionID string `json:"execution_id"`
+	Script      string `json:"script"`
+
+	// Secrets Names of the secrets that were read.
+	Secrets []string `json:"secrets"`
+
+	// Seed Of Math.random: a whole number of 64 bits, as text.
+	Seed string `json:"seed"`
+
+	// Truncated What came after the first MiB is not on the tape.
+	Truncated bool `json:"truncated"`
+	Version   int  `json:"version"`
+}
+
+// TapeCall One call of the script that reached the host.
+type TapeCall struct {
+	// Answer The answer from the outside, as the sandbox writes it.
+	Answer json.RawMessage `json:"answer,omitempty"`
+
+	// At When it was answered: microseconds since the start of the run; 0: never.
+	At int64 `json:"at"`
+
+	// Base64 The body is no text, and in base64.
+	Base64 *bool `json:"base64,omitempty"`
+
+	// Body Of the answer.
+	Body *string `json:"body,omitempty"`
+
+	// Order Of the answers from the outside, counted from 1; left out: answered at once, or never.
+	Order *int `json:"order,omitempty"`
+
+	// What `kv.get orders/42`, `fetch GET https://example.com/`
+	What string `json:"what"`
 }
 
 // TopicMessage defines model for TopicMessage.
@@ -1881,6 +1941,9 @@ type ServerInterface interface {
 	// ReplayDeadLetter Replay a dead letter
 	// (POST /v1/apps/{app}/dead-letters/{dead_letter}/replay)
 	ReplayDeadLetter(c *gin.Context, app AppSlug, deadLetter DeadLetterID)
+	// GetDeadLetterTape Get what a dead letter's last attempt can be repeated from
+	// (GET /v1/apps/{app}/dead-letters/{dead_letter}/tape)
+	GetDeadLetterTape(c *gin.Context, app AppSlug, deadLetter DeadLetterID)
 	// ListExecutions List the executions of an app
 	// (GET /v1/apps/{app}/executions)
 	ListExecutions(c *gin.Context, app AppSlug, params ListExecutionsParams)
@@ -1944,6 +2007,9 @@ type ServerInterface interface {
 	// ListScriptVersions List the versions of a script
 	// (GET /v1/apps/{app}/scripts/{script}/versions)
 	ListScriptVersions(c *gin.Context, app AppSlug, script ScriptName, params ListScriptVersionsParams)
+	// GetScriptVersion Get a version with its source
+	// (GET /v1/apps/{app}/scripts/{script}/versions/{version})
+	GetScriptVersion(c *gin.Context, app AppSlug, script ScriptName, version int)
 	// ActivateScriptVersion Make a version the active one
 	// (POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate)
 	ActivateScriptVersion(c *gin.Context, app AppSlug, script ScriptName, version int)
@@ -2773,6 +2839,40 @@ func (siw *ServerInterfaceWrapper) ReplayDeadLetter(c *gin.Context) {
 	}
 
 	siw.Handler.ReplayDeadLetter(c, app, deadLetter)
+}
+
+// GetDeadLetterTape operation middleware
+func (siw *ServerInterfaceWrapper) GetDeadLetterTape(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "dead_letter" -------------
+	var deadLetter DeadLetterID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "dead_letter", c.Param("dead_letter"), &deadLetter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dead_letter: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeadLetterTape(c, app, deadLetter)
 }
 
 // ListExecutions operation middleware
@@ -3726,6 +3826,49 @@ func (siw *ServerInterfaceWrapper) ListScriptVersions(c *gin.Context) {
 	siw.Handler.ListScriptVersions(c, app, script, params)
 }
 
+// GetScriptVersion operation middleware
+func (siw *ServerInterfaceWrapper) GetScriptVersion(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "script" -------------
+	var script ScriptName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "script", c.Param("script"), &script, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter script: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "version" -------------
+	var version int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "version", c.Param("version"), &version, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter version: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetScriptVersion(c, app, script, version)
+}
+
 // ActivateScriptVersion operation middleware
 func (siw *ServerInterfaceWrapper) ActivateScriptVersion(c *gin.Context) {
 
@@ -4505,6 +4648,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.GetScript)
 	router.PUT(options.BaseURL+"/v1/apps/:app/scripts/:script", wrapper.PutScript)
 	router.GET(options.BaseURL+"/v1/apps/:app/scripts/:script/versions", wrapper.ListScriptVersions)
+	router.GET(options.BaseURL+"/v1/apps/:app/scripts/:script/versions/:version", wrapper.GetScriptVersion)
 	router.POST(options.BaseURL+"/v1/apps/:app/scripts/:script/versions/:version/activate", wrapper.ActivateScriptVersion)
 	router.POST(options.BaseURL+"/v1/apps/:app/scripts/:script/invoke", wrapper.InvokeScript)
 	router.GET(options.BaseURL+"/v1/apps/:app/triggers", wrapper.ListTriggers)
@@ -4538,6 +4682,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay", wrapper.GetBulkReplay)
 	router.POST(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay/cancel", wrapper.CancelBulkReplay)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter", wrapper.GetDeadLetter)
+	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/tape", wrapper.GetDeadLetterTape)
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/replay", wrapper.ReplayDeadLetter)
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/ignore", wrapper.IgnoreDeadLetter)
 }
@@ -5663,6 +5808,22 @@ func (response ListBulkReplays401ApplicationProblemPlusJSONResponse) VisitListBu
 	return err
 }
 
+type ListBulkReplays403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListBulkReplays403ApplicationProblemPlusJSONResponse) VisitListBulkReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBulkReplays404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -5750,6 +5911,22 @@ func (response GetBulkReplay401ApplicationProblemPlusJSONResponse) VisitGetBulkR
 	return err
 }
 
+type GetBulkReplay403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBulkReplay403ApplicationProblemPlusJSONResponse) VisitGetBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetBulkReplay404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -5817,6 +5994,22 @@ func (response CancelBulkReplay401ApplicationProblemPlusJSONResponse) VisitCance
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBulkReplay403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBulkReplay403ApplicationProblemPlusJSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6221,6 +6414,22 @@ func (response ReplayDeadLetters401ApplicationProblemPlusJSONResponse) VisitRepl
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDeadLetters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplayDeadLetters403ApplicationProblemPlusJSONResponse) VisitReplayDeadLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6730,6 +6939,93 @@ func (response ReplayDeadLetter503ApplicationProblemPlusJSONResponse) VisitRepla
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeadLetterTapeRequestObject struct {
+	App        AppSlug      `json:"app"`
+	DeadLetter DeadLetterID `json:"dead_letter"`
+}
+
+type GetDeadLetterTapeResponseObject interface {
+	VisitGetDeadLetterTapeResponse(w http.ResponseWriter) error
+}
+
+type GetDeadLetterTape200JSONResponse Tape
+
+func (response GetDeadLetterTape200JSONResponse) VisitGetDeadLetterTapeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeadLetterTape401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeadLetterTape401ApplicationProblemPlusJSONResponse) VisitGetDeadLetterTapeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeadLetterTape403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeadLetterTape403ApplicationProblemPlusJSONResponse) VisitGetDeadLetterTapeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeadLetterTape404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeadLetterTape404ApplicationProblemPlusJSONResponse) VisitGetDeadLetterTapeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeadLetterTape500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeadLetterTape500ApplicationProblemPlusJSONResponse) VisitGetDeadLetterTapeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9222,6 +9518,110 @@ func (response ListScriptVersions500ApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type GetScriptVersionRequestObject struct {
+	App     AppSlug    `json:"app"`
+	Script  ScriptName `json:"script"`
+	Version int        `json:"version"`
+}
+
+type GetScriptVersionResponseObject interface {
+	VisitGetScriptVersionResponse(w http.ResponseWriter) error
+}
+
+type GetScriptVersion200JSONResponse ScriptSource
+
+func (response GetScriptVersion200JSONResponse) VisitGetScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScriptVersion401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetScriptVersion401ApplicationProblemPlusJSONResponse) VisitGetScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScriptVersion403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetScriptVersion403ApplicationProblemPlusJSONResponse) VisitGetScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScriptVersion404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetScriptVersion404ApplicationProblemPlusJSONResponse) VisitGetScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScriptVersion422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetScriptVersion422ApplicationProblemPlusJSONResponse) VisitGetScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScriptVersion500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetScriptVersion500ApplicationProblemPlusJSONResponse) VisitGetScriptVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ActivateScriptVersionRequestObject struct {
 	App     AppSlug    `json:"app"`
 	Script  ScriptName `json:"script"`
@@ -11585,6 +11985,9 @@ type StrictServerInterface interface {
 	// ReplayDeadLetter Replay a dead letter
 	// (POST /v1/apps/{app}/dead-letters/{dead_letter}/replay)
 	ReplayDeadLetter(ctx context.Context, request ReplayDeadLetterRequestObject) (ReplayDeadLetterResponseObject, error)
+	// GetDeadLetterTape Get what a dead letter's last attempt can be repeated from
+	// (GET /v1/apps/{app}/dead-letters/{dead_letter}/tape)
+	GetDeadLetterTape(ctx context.Context, request GetDeadLetterTapeRequestObject) (GetDeadLetterTapeResponseObject, error)
 	// ListExecutions List the executions of an app
 	// (GET /v1/apps/{app}/executions)
 	ListExecutions(ctx context.Context, request ListExecutionsRequestObject) (ListExecutionsResponseObject, error)
@@ -11648,6 +12051,9 @@ type StrictServerInterface interface {
 	// ListScriptVersions List the versions of a script
 	// (GET /v1/apps/{app}/scripts/{script}/versions)
 	ListScriptVersions(ctx context.Context, request ListScriptVersionsRequestObject) (ListScriptVersionsResponseObject, error)
+	// GetScriptVersion Get a version with its source
+	// (GET /v1/apps/{app}/scripts/{script}/versions/{version})
+	GetScriptVersion(ctx context.Context, request GetScriptVersionRequestObject) (GetScriptVersionResponseObject, error)
 	// ActivateScriptVersion Make a version the active one
 	// (POST /v1/apps/{app}/scripts/{script}/versions/{version}/activate)
 	ActivateScriptVersion(ctx context.Context, request ActivateScriptVersionRequestObject) (ActivateScriptVersionResponseObject, error)
@@ -12172,6 +12578,25 @@ func (h *strictHandler) ReplayDeadLetter(c *gin.Context, app AppSlug, deadLetter
 	}
 }
 
+// GetDeadLetterTape reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetDeadLetterTape(c *gin.Context, app AppSlug, deadLetter DeadLetterID) {
+	var request GetDeadLetterTapeRequestObject
+	request.App = app
+	request.DeadLetter = deadLetter
+	response, err := h.operations.GetDeadLetterTape(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetDeadLetterTapeResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
 // ListExecutions reads the request, calls the operation and writes its answer.
 func (h *strictHandler) ListExecutions(c *gin.Context, app AppSlug, params ListExecutionsParams) {
 	var request ListExecutionsRequestObject
@@ -12628,6 +13053,26 @@ func (h *strictHandler) ListScriptVersions(c *gin.Context, app AppSlug, script S
 		return
 	}
 	if err := response.VisitListScriptVersionsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// GetScriptVersion reads the request, calls the operation and writes its answer.
+func (h *strictHandler) GetScriptVersion(c *gin.Context, app AppSlug, script ScriptName, version int) {
+	var request GetScriptVersionRequestObject
+	request.App = app
+	request.Script = script
+	request.Version = version
+	response, err := h.operations.GetScriptVersion(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitGetScriptVersionResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

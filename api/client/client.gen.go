@@ -1256,6 +1256,18 @@ type ScriptPut struct {
 	Source string `json:"source"`
 }
 
+// ScriptSource defines model for ScriptSource.
+type ScriptSource struct {
+	CreatedAt time.Time `json:"created_at"`
+	Language  string    `json:"language"`
+
+	// Limits What a script may use. Left out = the default; never more than the instance's ceiling.
+	Limits  Limits `json:"limits"`
+	Sha256  string `json:"sha256"`
+	Source  string `json:"source"`
+	Version int    `json:"version"`
+}
+
 // ScriptVersion defines model for ScriptVersion.
 type ScriptVersion struct {
 	Active    bool      `json:"active"`
@@ -1293,6 +1305,54 @@ type SecretList struct {
 type SecretValue struct {
 	// Value Text of 1 byte to 64 KiB. Binary values are to be encoded, e.g. in base64.
 	Value string `json:"value"`
+}
+
+// Tape defines model for Tape.
+type Tape struct {
+	App     string     `json:"app"`
+	Attempt int        `json:"attempt"`
+	Calls   []TapeCall `json:"calls"`
+
+	// Clock Where the run's clock began.
+	Clock        time.Time   `json:"clock"`
+	DeadLetterID string      `json:"dead_letter_id"`
+	Error        ScriptError `json:"error"`
+
+	// Event A CloudEvents 1.0 envelope with the extensions rootid, parentid, depth, traceparent and replayof.
+	Event       Event  `json:"event"`
+	ExecutionID string `json:"execution_id"`
+	Script      string `json:"script"`
+
+	// Secrets Names of the secrets that were read.
+	Secrets []string `json:"secrets"`
+
+	// Seed Of Math.random: a whole number of 64 bits, as text.
+	Seed string `json:"seed"`
+
+	// Truncated What came after the first MiB is not on the tape.
+	Truncated bool `json:"truncated"`
+	Version   int  `json:"version"`
+}
+
+// TapeCall One call of the script that reached the host.
+type TapeCall struct {
+	// Answer The answer from the outside, as the sandbox writes it.
+	Answer json.RawMessage `json:"answer,omitempty"`
+
+	// At When it was answered: microseconds since the start of the run; 0: never.
+	At int64 `json:"at"`
+
+	// Base64 The body is no text, and in base64.
+	Base64 *bool `json:"base64,omitempty"`
+
+	// Body Of the answer.
+	Body *string `json:"body,omitempty"`
+
+	// Order Of the answers from the outside, counted from 1; left out: answered at once, or never.
+	Order *int `json:"order,omitempty"`
+
+	// What `kv.get orders/42`, `fetch GET https://example.com/`
+	What string `json:"what"`
 }
 
 // TopicMessage defines model for TopicMessage.
@@ -2119,6 +2179,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/apps/{app}/dead-letters/{dead_letter}/replay (the `ReplayDeadLetter` operationId).
 	ReplayDeadLetter(ctx context.Context, app AppSlug, deadLetter DeadLetterID, body ReplayDeadLetterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetDeadLetterTape Get what a dead letter's last attempt can be repeated from
+	//
+	// The event, the clock, the seed and the answers that the script got from the outside, at most 1 MiB of them: `picloud debug` runs the attempt again from it. It has the names of secrets and
+	// never their values: where one would stand, there is `[secret NAME]`. 404 `tape_not_found` where no script ran.
+	//
+	// Corresponds with GET /v1/apps/{app}/dead-letters/{dead_letter}/tape (the `GetDeadLetterTape` operationId).
+	GetDeadLetterTape(ctx context.Context, app AppSlug, deadLetter DeadLetterID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListExecutions List the executions of an app
 	//
 	// Queued, running and finished ones, newest first, without event, result, attempts, logs and effects.
@@ -2345,6 +2413,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/apps/{app}/scripts/{script}/versions (the `ListScriptVersions` operationId).
 	ListScriptVersions(ctx context.Context, app AppSlug, script ScriptName, params *ListScriptVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetScriptVersion Get a version with its source
+	//
+	// A version never changes.
+	//
+	// Corresponds with GET /v1/apps/{app}/scripts/{script}/versions/{version} (the `GetScriptVersion` operationId).
+	GetScriptVersion(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ActivateScriptVersion Make a version the active one
 	//
@@ -3102,6 +3177,24 @@ func (c *Client) ReplayDeadLetter(ctx context.Context, app AppSlug, deadLetter D
 	return c.Client.Do(req)
 }
 
+// GetDeadLetterTape Get what a dead letter's last attempt can be repeated from
+//
+// The event, the clock, the seed and the answers that the script got from the outside, at most 1 MiB of them: `picloud debug` runs the attempt again from it. It has the names of secrets and
+// never their values: where one would stand, there is `[secret NAME]`. 404 `tape_not_found` where no script ran.
+//
+// Corresponds with GET /v1/apps/{app}/dead-letters/{dead_letter}/tape (the `GetDeadLetterTape` operationId).
+func (c *Client) GetDeadLetterTape(ctx context.Context, app AppSlug, deadLetter DeadLetterID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeadLetterTapeRequest(c.Server, app, deadLetter)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListExecutions List the executions of an app
 //
 // Queued, running and finished ones, newest first, without event, result, attempts, logs and effects.
@@ -3589,6 +3682,23 @@ func (c *Client) InvokeScript(ctx context.Context, app AppSlug, script ScriptNam
 // Corresponds with GET /v1/apps/{app}/scripts/{script}/versions (the `ListScriptVersions` operationId).
 func (c *Client) ListScriptVersions(ctx context.Context, app AppSlug, script ScriptName, params *ListScriptVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListScriptVersionsRequest(c.Server, app, script, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetScriptVersion Get a version with its source
+//
+// A version never changes.
+//
+// Corresponds with GET /v1/apps/{app}/scripts/{script}/versions/{version} (the `GetScriptVersion` operationId).
+func (c *Client) GetScriptVersion(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetScriptVersionRequest(c.Server, app, script, version)
 	if err != nil {
 		return nil, err
 	}
@@ -5359,6 +5469,47 @@ func NewReplayDeadLetterRequestWithBody(server string, app AppSlug, deadLetter D
 	return req, nil
 }
 
+// NewGetDeadLetterTapeRequest constructs an http.Request for the GetDeadLetterTape method
+func NewGetDeadLetterTapeRequest(server string, app AppSlug, deadLetter DeadLetterID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "dead_letter", deadLetter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/dead-letters/%s/tape", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListExecutionsRequest constructs an http.Request for the ListExecutions method
 func NewListExecutionsRequest(server string, app AppSlug, params *ListExecutionsParams) (*http.Request, error) {
 	var err error
@@ -6656,6 +6807,54 @@ func NewListScriptVersionsRequest(server string, app AppSlug, script ScriptName,
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetScriptVersionRequest constructs an http.Request for the GetScriptVersion method
+func NewGetScriptVersionRequest(server string, app AppSlug, script ScriptName, version int) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "script", script, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/scripts/%s/versions/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8106,6 +8305,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/apps/{app}/dead-letters/{dead_letter}/replay (the `ReplayDeadLetter` operationId).
 	ReplayDeadLetterWithResponse(ctx context.Context, app AppSlug, deadLetter DeadLetterID, body ReplayDeadLetterJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayDeadLetterResponse, error)
 
+	// GetDeadLetterTapeWithResponse Get what a dead letter's last attempt can be repeated from
+	//
+	// The event, the clock, the seed and the answers that the script got from the outside, at most 1 MiB of them: `picloud debug` runs the attempt again from it. It has the names of secrets and
+	// never their values: where one would stand, there is `[secret NAME]`. 404 `tape_not_found` where no script ran.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/dead-letters/{dead_letter}/tape (the `GetDeadLetterTape` operationId).
+	GetDeadLetterTapeWithResponse(ctx context.Context, app AppSlug, deadLetter DeadLetterID, reqEditors ...RequestEditorFn) (*GetDeadLetterTapeResponse, error)
+
 	// ListExecutionsWithResponse List the executions of an app
 	//
 	// Queued, running and finished ones, newest first, without event, result, attempts, logs and effects.
@@ -8362,6 +8571,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/apps/{app}/scripts/{script}/versions (the `ListScriptVersions` operationId).
 	ListScriptVersionsWithResponse(ctx context.Context, app AppSlug, script ScriptName, params *ListScriptVersionsParams, reqEditors ...RequestEditorFn) (*ListScriptVersionsResponse, error)
+
+	// GetScriptVersionWithResponse Get a version with its source
+	//
+	// A version never changes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/scripts/{script}/versions/{version} (the `GetScriptVersion` operationId).
+	GetScriptVersionWithResponse(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*GetScriptVersionResponse, error)
 
 	// ActivateScriptVersionWithResponse Make a version the active one
 	//
@@ -9465,6 +9683,8 @@ type ListBulkReplaysResponse struct {
 	JSON200 *BulkReplayList
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
@@ -9481,6 +9701,11 @@ func (r ListBulkReplaysResponse) GetJSON200() *BulkReplayList {
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r ListBulkReplaysResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListBulkReplaysResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -9534,6 +9759,8 @@ type GetBulkReplayResponse struct {
 	JSON200 *BulkReplay
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -9548,6 +9775,11 @@ func (r GetBulkReplayResponse) GetJSON200() *BulkReplay {
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r GetBulkReplayResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetBulkReplayResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -9596,6 +9828,8 @@ type CancelBulkReplayResponse struct {
 	JSON200 *BulkReplay
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -9612,6 +9846,11 @@ func (r CancelBulkReplayResponse) GetJSON200() *BulkReplay {
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r CancelBulkReplayResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelBulkReplayResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -9893,6 +10132,8 @@ type ReplayDeadLettersResponse struct {
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -9920,6 +10161,11 @@ func (r ReplayDeadLettersResponse) GetApplicationProblemJSON400() *BadRequest {
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r ReplayDeadLettersResponse) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReplayDeadLettersResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -10254,6 +10500,75 @@ func (r ReplayDeadLetterResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReplayDeadLetterResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDeadLetterTapeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Tape
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeadLetterTapeResponse) GetJSON200() *Tape {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetDeadLetterTapeResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetDeadLetterTapeResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetDeadLetterTapeResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetDeadLetterTapeResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeadLetterTapeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeadLetterTapeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeadLetterTapeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeadLetterTapeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11998,6 +12313,82 @@ func (r ListScriptVersionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListScriptVersionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetScriptVersionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScriptSource
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetScriptVersionResponse) GetJSON200() *ScriptSource {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetScriptVersionResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetScriptVersionResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetScriptVersionResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetScriptVersionResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetScriptVersionResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetScriptVersionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetScriptVersionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetScriptVersionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetScriptVersionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14095,6 +14486,22 @@ func (c *ClientWithResponses) ReplayDeadLetterWithResponse(ctx context.Context, 
 	return ParseReplayDeadLetterResponse(rsp)
 }
 
+// GetDeadLetterTapeWithResponse Get what a dead letter's last attempt can be repeated from
+//
+// The event, the clock, the seed and the answers that the script got from the outside, at most 1 MiB of them: `picloud debug` runs the attempt again from it. It has the names of secrets and
+// never their values: where one would stand, there is `[secret NAME]`. 404 `tape_not_found` where no script ran.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/dead-letters/{dead_letter}/tape (the `GetDeadLetterTape` operationId).
+func (c *ClientWithResponses) GetDeadLetterTapeWithResponse(ctx context.Context, app AppSlug, deadLetter DeadLetterID, reqEditors ...RequestEditorFn) (*GetDeadLetterTapeResponse, error) {
+	rsp, err := c.GetDeadLetterTape(ctx, app, deadLetter, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeadLetterTapeResponse(rsp)
+}
+
 // ListExecutionsWithResponse List the executions of an app
 //
 // Queued, running and finished ones, newest first, without event, result, attempts, logs and effects.
@@ -14512,6 +14919,21 @@ func (c *ClientWithResponses) ListScriptVersionsWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseListScriptVersionsResponse(rsp)
+}
+
+// GetScriptVersionWithResponse Get a version with its source
+//
+// A version never changes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/scripts/{script}/versions/{version} (the `GetScriptVersion` operationId).
+func (c *ClientWithResponses) GetScriptVersionWithResponse(ctx context.Context, app AppSlug, script ScriptName, version int, reqEditors ...RequestEditorFn) (*GetScriptVersionResponse, error) {
+	rsp, err := c.GetScriptVersion(ctx, app, script, version, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetScriptVersionResponse(rsp)
 }
 
 // ActivateScriptVersionWithResponse Make a version the active one
@@ -15669,6 +16091,13 @@ func ParseListBulkReplaysResponse(rsp *http.Response) (*ListBulkReplaysResponse,
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15723,6 +16152,13 @@ func ParseGetBulkReplayResponse(rsp *http.Response) (*GetBulkReplayResponse, err
 		}
 		response.ApplicationProblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15769,6 +16205,13 @@ func ParseCancelBulkReplayResponse(rsp *http.Response) (*CancelBulkReplayRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -16006,6 +16449,13 @@ func ParseReplayDeadLettersResponse(rsp *http.Response) (*ReplayDeadLettersRespo
 			return nil, err
 		}
 		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -16300,6 +16750,60 @@ func ParseReplayDeadLetterResponse(rsp *http.Response) (*ReplayDeadLetterRespons
 			headers.Location = value
 		}
 		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDeadLetterTapeResponse parses an HTTP response from a GetDeadLetterTapeWithResponse call
+func ParseGetDeadLetterTapeResponse(rsp *http.Response) (*GetDeadLetterTapeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeadLetterTapeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Tape
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
 	}
 
 	return response, nil
@@ -17734,6 +18238,67 @@ func ParseListScriptVersionsResponse(rsp *http.Response) (*ListScriptVersionsRes
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ScriptVersionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetScriptVersionResponse parses an HTTP response from a GetScriptVersionWithResponse call
+func ParseGetScriptVersionResponse(rsp *http.Response) (*GetScriptVersionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetScriptVersionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScriptSource
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
