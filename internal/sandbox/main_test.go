@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "sandbox-child":
 			child.Main()
+		case "server":
+			serveUntilKilled()
 		case "liar":
 			lie(os.Args[2])
 		}

@@ -52,6 +52,7 @@ func harden(setup frame.Setup) (memory, []string) {
 		}
 		warn("limit memory", unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: hard, Max: hard}))
 	}
+	warn("drop root", dropRoot())
 	warn("limit files", unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: maxFiles, Max: maxFiles}))
 	warn("limit file size", unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{}))
 	warn("limit core dumps", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
