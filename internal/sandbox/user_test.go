@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -41,11 +40,11 @@ func TestChildrenOfRootAreNotRoot(t *testing.T) {
 			continue // it has ended, or is not ready
 		}
 		seen++
-		require.Regexp(t, regexp.MustCompile(`(?m)^Uid:(\t64206){4}$`), string(text))
-		require.Regexp(t, regexp.MustCompile(`(?m)^Gid:(\t64206){4}$`), string(text))
-		require.Regexp(t, regexp.MustCompile(`(?m)^Groups:\s*$`), string(text))
-		require.Regexp(t, regexp.MustCompile(`(?m)^CapPrm:\t0+$`), string(text))
-		require.Regexp(t, regexp.MustCompile(`(?m)^CapEff:\t0+$`), string(text))
+		require.Regexp(t, `(?m)^Uid:(\t64206){4}$`, string(text))
+		require.Regexp(t, `(?m)^Gid:(\t64206){4}$`, string(text))
+		require.Regexp(t, `(?m)^Groups:\s*$`, string(text))
+		require.Regexp(t, `(?m)^CapPrm:\t0+$`, string(text))
+		require.Regexp(t, `(?m)^CapEff:\t0+$`, string(text))
 	}
 	require.Positive(t, seen)
 }
@@ -89,7 +88,7 @@ func serveUntilKilled() {
 			text, _ := os.ReadFile(file)
 			pids = append(pids, strings.Fields(string(text))...)
 		}
-		fmt.Println(strings.Join(pids, " "))
+		_, _ = fmt.Fprintln(os.Stdout, strings.Join(pids, " "))
 	}}
 	forever := picloud.Limits{Wall: time.Hour, CPU: time.Hour}
 	pool, err := sandbox.New(sandbox.Options{Command: []string{self, "sandbox-child"}, Size: 1, KV: kv, Ceiling: forever, Log: silent()})

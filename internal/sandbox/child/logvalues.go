@@ -80,7 +80,7 @@ func (p *inspector) jsonString(out []byte, s string) []byte {
 		s = ""
 		p.spent = p.limit
 	}
-	text, _ := json.Marshal(s)
+	text, _ := json.Marshal(s) //nolint:errchkjson // a string can always be marshalled
 	p.spent += len(text)
 	return append(out, text...)
 }
