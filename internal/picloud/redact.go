@@ -225,7 +225,7 @@ func (r *Redactor) Logs(lines []LogLine) []LogLine {
 	}
 	out := slices.Clone(lines)
 	for i := range out {
-		out[i].Message = r.Text(out[i].Message)
+		out[i].Message, out[i].Values = r.Text(out[i].Message), r.JSON(out[i].Values)
 	}
 	return out
 }

@@ -45,6 +45,7 @@ func TestChildIsReplacedAfterItsRuns(t *testing.T) {
 	b.pool.Retire(5, 100, 1<<20)
 	program := b.compile("export default () => 1")
 	b.runAs(attempt(program)) // takes the spare: another one comes
+	testkit.Until(t, testPatience, "the compiler, the app's own and a spare are there", func() bool { return len(children(t)) == 3 })
 	for range 3 {
 		newcomers(t, 0, func() { b.runAs(attempt(program)) })
 	}
