@@ -28,6 +28,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/rs/cors v1.11.1
+
 require (
 	blitiri.com.ar/go/spf v1.6.0 // indirect
 	cel.dev/cel-go v0.33.2

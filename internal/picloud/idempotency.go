@@ -13,6 +13,8 @@ type Idempotency interface {
 	// Attach binds key to executionID for 24 h. When the key is bound already, attached is true and first is the execution that it stands for;
 	// else first is executionID.
 	Attach(ctx context.Context, appID, key, executionID string) (first string, attached bool, err error)
+	// Rebind gives a key that stands for before to after, for 24 h. False when it stands for another by now.
+	Rebind(ctx context.Context, appID, key, before, after string) (rebound bool, err error)
 }
 
 // Abandoned reads the executions that ended when their callers were gone.

@@ -107,7 +107,8 @@ type Endpoint struct {
 	Script   string
 	Version  int // the active one
 	Limits   Limits
-	Triggers []Trigger // enabled http triggers of the script
+	Triggers []Trigger         // enabled http triggers of the script, in the order of their making
+	Secrets  map[string]string // values of the secrets that they verify with, by name; one that is gone is missing
 }
 
 // Endpoints finds scripts by their addresses.

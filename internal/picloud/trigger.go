@@ -51,26 +51,6 @@ type Trigger struct {
 	UpdatedAt             time.Time
 }
 
-// HTTPMode says whether the caller waits for the script's answer.
-type HTTPMode string
-
-// The modes.
-const (
-	HTTPSync  HTTPMode = "sync"
-	HTTPAsync HTTPMode = "async"
-)
-
-// HTTPAuthKey is the HTTPConfig.Auth that asks the caller for a key.
-const HTTPAuthKey = "key"
-
-// HTTPConfig is the config of an http trigger. It changes how /run/{app}/{script} serves the requests that it matches.
-type HTTPConfig struct {
-	Methods []string `json:"methods,omitempty"` // upper case; empty = all
-	Path    string   `json:"path,omitempty"`    // the path below the endpoint, "" = all
-	Mode    HTTPMode `json:"mode"`
-	Auth    string   `json:"auth"` // "key"
-}
-
 // The operations on a key.
 const (
 	KVCreated = "created"

@@ -211,6 +211,9 @@ func (s *Store) Endpoint(ctx context.Context, appSlug, script string) (picloud.E
 		if e.Triggers, err = toTriggers(rows); err != nil {
 			return picloud.Endpoint{}, err
 		}
+		if e.Secrets, err = s.webhookSecrets(e.App.ID, row.Secrets); err != nil {
+			return picloud.Endpoint{}, err
+		}
 	}
 	return e, nil
 }

@@ -54,8 +54,9 @@ func (s *Store) putSecret(ctx context.Context, appID, name, value string) (creat
 		if err != nil {
 			return fmt.Errorf("update secret: %w", err)
 		}
+		view := map[string]any{"name": name}
 		if n > 0 {
-			return nil
+			return audit(ctx, q, "secret", name, view, view)
 		}
 		if count >= picloud.MaxSecrets {
 			return picloud.Errorf(picloud.Conflict, "secrets_full", "the app has %d secrets, as many as it may have: delete one first", count)
@@ -64,9 +65,9 @@ func (s *Store) putSecret(ctx context.Context, appID, name, value string) (creat
 		if err := q.SecretInsert(ctx, appID, name, sealed, now); err != nil {
 			return fmt.Errorf("insert secret: %w", err)
 		}
-		return nil
+		return audit(ctx, q, "secret", name, nil, view)
 	})
-	return created, err
+	return created, s.audited(ctx, err)
 }
 
 // SecretValue implements picloud.SecretReader.
@@ -100,12 +101,15 @@ func (s *Store) ListSecrets(ctx context.Context, appID string, page picloud.Page
 
 // DeleteSecret implements picloud.Secrets.
 func (s *Store) DeleteSecret(ctx context.Context, appID, name string) error {
-	n, err := s.queries.SecretDelete(ctx, appID, name)
-	if err != nil {
-		return fmt.Errorf("delete secret: %w", err)
-	}
-	if n == 0 {
-		return picloud.NotFoundError("secret", name)
-	}
-	return nil
+	err := s.inTx(ctx, func(q *sqlc.Queries) error {
+		n, err := q.SecretDelete(ctx, appID, name)
+		if err != nil {
+			return fmt.Errorf("delete secret: %w", err)
+		}
+		if n == 0 {
+			return picloud.NotFoundError("secret", name)
+		}
+		return audit(ctx, q, "secret", name, map[string]any{"name": name}, nil)
+	})
+	return s.audited(ctx, err)
 }

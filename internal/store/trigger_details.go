@@ -12,9 +12,7 @@ import (
 func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Trigger) error {
 	switch t.Kind {
 	case picloud.KindHTTP:
-		return q.TriggerHTTPPut(ctx, sqlc.TriggerHTTPPutParams{
-			TriggerID: id, Methods: nonNilText(t.HTTP.Methods), Path: t.HTTP.Path, Mode: string(t.HTTP.Mode), Auth: t.HTTP.Auth,
-		})
+		return writeHTTPDetails(ctx, q, id, t)
 	case picloud.KindKV:
 		return q.TriggerKVPut(ctx, id, string(t.KV.Collection), nonNilText(t.KV.Operations), all(t.KV.Key))
 	case picloud.KindPubSub:
@@ -44,10 +42,10 @@ func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Tri
 }
 
 // readDetails sets what the kind of t alone has.
-func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
+func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) error {
 	switch t.Kind {
 	case picloud.KindHTTP:
-		t.HTTP = &picloud.HTTPConfig{Methods: r.HTTPMethods, Path: value(r.HTTPPath), Mode: picloud.HTTPMode(value(r.HTTPMode)), Auth: value(r.HTTPAuth)}
+		return readHTTPDetails(t, r)
 	case picloud.KindKV:
 		t.KV = &picloud.KVConfig{Collection: picloud.Glob(value(r.KVCollection)), Operations: r.KVOperations, Key: picloud.Glob(value(r.KVKey))}
 	case picloud.KindPubSub:
@@ -68,6 +66,7 @@ func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) {
 			t.DeadLetter.Reasons = append(t.DeadLetter.Reasons, picloud.Reason(reason))
 		}
 	}
+	return nil
 }
 
 // all gives the column of a glob that may be left out: then it covers everything.

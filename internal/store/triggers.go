@@ -216,6 +216,5 @@ func toTrigger(r sqlc.TriggerListRow) (picloud.Trigger, error) {
 		DisabledReason: r.Trigger.DisabledReason, MaxDepth: int(value(r.Trigger.MaxDepth)), Cycle: picloud.Cycle(r.Trigger.Cycle),
 		CreatedAt: r.Trigger.CreatedAt, UpdatedAt: r.Trigger.UpdatedAt,
 	}
-	readDetails(&t, r)
-	return t, nil
+	return t, readDetails(&t, r)
 }

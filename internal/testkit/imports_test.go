@@ -20,7 +20,7 @@ const module = "github.com/picloud/picloud/"
 var floors = [][]string{
 	{"internal/picloud", "internal/certificate", "internal/ratelimit", "internal/keyfile"},
 	{"internal/filter", "internal/metrics"},
-	{"schema", "internal/store", "internal/sandbox", "internal/secrets", "internal/auth", "internal/mail", "internal/config", "activities", "dashboard"},
+	{"schema", "internal/store", "internal/sandbox", "internal/secrets", "internal/webhook", "internal/auth", "internal/mail", "internal/config", "activities", "dashboard"},
 	{"workflows"},
 	{"internal/engine", "worker", "internal/dispatch", "api"},
 	{"deployments/embedded", "internal/apply"},

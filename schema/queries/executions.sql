@@ -81,6 +81,10 @@ SELECT * FROM abandoned_executions
 WHERE app_id = @app_id AND (sqlc.narg(before)::uuid IS NULL OR execution_id < sqlc.narg(before)::uuid)
 ORDER BY execution_id DESC LIMIT @max;
 
+-- name: IdempotencyKeyRebind :execrows
+-- Gives a key to another execution, if it is still the one's.
+UPDATE idempotency_keys SET execution_id = @after, created_at = now() WHERE app_id = @app_id AND key = @key AND execution_id = @before;
+
 -- name: IdempotencyKeyAttach :one
 -- Gives the execution that the key stands for: the given one when the key is new or older than a day.
 INSERT INTO idempotency_keys AS i (app_id, key, execution_id) VALUES (@app_id, @key, @execution_id)

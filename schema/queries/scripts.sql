@@ -45,7 +45,10 @@ SELECT code, source_map, program_sha256, limits FROM script_versions WHERE scrip
 -- name: EndpointGet :one
 SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow, a.paused_at,
        s.id AS script_id, s.active_version, v.limits,
-       EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers
+       EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers,
+       (SELECT json_object_agg(x.name, encode(x.sealed, 'base64'))
+        FROM triggers t JOIN http_trigger_details h ON h.trigger_id = t.id JOIN secrets x ON x.app_id = a.id AND x.name = h.secret
+        WHERE t.script_id = s.id AND t.enabled) AS secrets
 FROM apps a
 LEFT JOIN scripts s ON s.app_id = a.id AND s.name = @script
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version

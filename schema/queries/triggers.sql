@@ -13,7 +13,7 @@ RETURNING t.*;
 
 -- name: TriggerGet :one
 SELECT sqlc.embed(t), s.name AS script,
-       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
+       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -33,7 +33,7 @@ WHERE t.app_id = @app_id AND t.id = @id;
 
 -- name: TriggerList :many
 SELECT sqlc.embed(t), s.name AS script,
-       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
+       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -60,8 +60,21 @@ ORDER BY t.id LIMIT @max;
 DELETE FROM triggers WHERE app_id = @app_id AND id = @id;
 
 -- name: TriggerHTTPPut :exec
-INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth) VALUES (@trigger_id, @methods, @path, @mode, @auth)
-ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth;
+INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth, signature, secret, tolerance_ms, cors, shape)
+VALUES (@trigger_id, @methods, @path, @mode, @auth, @signature, @secret, @tolerance_ms, @cors, @shape)
+ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth, signature = EXCLUDED.signature,
+                                       secret = EXCLUDED.secret, tolerance_ms = EXCLUDED.tolerance_ms, cors = EXCLUDED.cors, shape = EXCLUDED.shape;
+
+-- name: TriggerHTTPLock :exec
+-- Locks the script of a trigger: its http triggers are compared and written one after the other.
+SELECT s.id FROM scripts s WHERE s.id = (SELECT t.script_id FROM triggers t WHERE t.id = @trigger_id) FOR NO KEY UPDATE;
+
+-- name: TriggerHTTPRival :one
+-- Another enabled trigger of the same script that covers the same paths and one of the same methods.
+SELECT t.name FROM triggers t JOIN http_trigger_details h ON h.trigger_id = t.id
+WHERE t.script_id = (SELECT m.script_id FROM triggers m WHERE m.id = @trigger_id) AND t.id <> @trigger_id AND t.enabled AND h.shape = @shape
+  AND (h.methods && sqlc.arg(methods)::text[] OR h.methods = '{}' AND sqlc.arg(methods)::text[] = '{}')
+ORDER BY t.id LIMIT 1;
 
 -- name: TriggerKVPut :exec
 INSERT INTO kv_trigger_details (trigger_id, collection, operations, key) VALUES (@trigger_id, @collection, @operations, @key)

@@ -586,3 +586,21 @@ func (q *Queries) IdempotencyKeyAttach(ctx context.Context, appID string, key st
 	err := row.Scan(&execution_id)
 	return execution_id, err
 }
+
+const IdempotencyKeyRebind = `-- name: IdempotencyKeyRebind :execrows
+UPDATE idempotency_keys SET execution_id = $1, created_at = now() WHERE app_id = $2 AND key = $3 AND execution_id = $4
+`
+
+// Gives a key to another execution, if it is still the one's.
+func (q *Queries) IdempotencyKeyRebind(ctx context.Context, after string, appID string, key string, before string) (int64, error) {
+	result, err := q.db.Exec(ctx, IdempotencyKeyRebind,
+		after,
+		appID,
+		key,
+		before,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}

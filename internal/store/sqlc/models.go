@@ -261,11 +261,16 @@ type ExecutionsDefault struct {
 }
 
 type HttpTriggerDetail struct {
-	TriggerID string
-	Methods   []string
-	Path      string
-	Mode      string
-	Auth      string
+	TriggerID   string
+	Methods     []string
+	Path        string
+	Mode        string
+	Auth        string
+	Signature   string
+	Secret      string
+	ToleranceMs int64
+	Cors        []byte
+	Shape       string
 }
 
 type IdempotencyKey struct {

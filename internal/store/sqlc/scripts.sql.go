@@ -13,7 +13,10 @@ import (
 const EndpointGet = `-- name: EndpointGet :one
 SELECT a.id AS app_id, a.slug, a.name AS app_name, a.created_at AS app_created_at, a.fetch_allow, a.paused_at,
        s.id AS script_id, s.active_version, v.limits,
-       EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers
+       EXISTS (SELECT FROM triggers t WHERE t.script_id = s.id AND t.kind = 'http' AND t.enabled) AS has_http_triggers,
+       (SELECT json_object_agg(x.name, encode(x.sealed, 'base64'))
+        FROM triggers t JOIN http_trigger_details h ON h.trigger_id = t.id JOIN secrets x ON x.app_id = a.id AND x.name = h.secret
+        WHERE t.script_id = s.id AND t.enabled) AS secrets
 FROM apps a
 LEFT JOIN scripts s ON s.app_id = a.id AND s.name = $1
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version
@@ -31,6 +34,7 @@ type EndpointGetRow struct {
 	ActiveVersion   *int32
 	Limits          []byte
 	HasHTTPTriggers bool
+	Secrets         []byte
 }
 
 func (q *Queries) EndpointGet(ctx context.Context, script string, appSlug string) (EndpointGetRow, error) {
@@ -47,6 +51,7 @@ func (q *Queries) EndpointGet(ctx context.Context, script string, appSlug string
 		&i.ActiveVersion,
 		&i.Limits,
 		&i.HasHTTPTriggers,
+		&i.Secrets,
 	)
 	return i, err
 }

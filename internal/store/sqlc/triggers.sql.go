@@ -76,7 +76,7 @@ func (q *Queries) TriggerEmailPut(ctx context.Context, triggerID string, address
 
 const TriggerGet = `-- name: TriggerGet :one
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle, s.name AS script,
-       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
+       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -102,6 +102,10 @@ type TriggerGetRow struct {
 	HTTPPath            *string
 	HTTPMode            *string
 	HTTPAuth            *string
+	HTTPSignature       *string
+	HTTPSecret          *string
+	HTTPToleranceMs     *int64
+	HTTPCORS            []byte
 	KVCollection        *string
 	KVOperations        []string
 	KVKey               *string
@@ -145,6 +149,10 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.HTTPPath,
 		&i.HTTPMode,
 		&i.HTTPAuth,
+		&i.HTTPSignature,
+		&i.HTTPSecret,
+		&i.HTTPToleranceMs,
+		&i.HTTPCORS,
 		&i.KVCollection,
 		&i.KVOperations,
 		&i.KVKey,
@@ -166,17 +174,34 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 	return i, err
 }
 
+const TriggerHTTPLock = `-- name: TriggerHTTPLock :exec
+SELECT s.id FROM scripts s WHERE s.id = (SELECT t.script_id FROM triggers t WHERE t.id = $1) FOR NO KEY UPDATE
+`
+
+// Locks the script of a trigger: its http triggers are compared and written one after the other.
+func (q *Queries) TriggerHTTPLock(ctx context.Context, triggerID string) error {
+	_, err := q.db.Exec(ctx, TriggerHTTPLock, triggerID)
+	return err
+}
+
 const TriggerHTTPPut = `-- name: TriggerHTTPPut :exec
-INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth
+INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth, signature, secret, tolerance_ms, cors, shape)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth, signature = EXCLUDED.signature,
+                                       secret = EXCLUDED.secret, tolerance_ms = EXCLUDED.tolerance_ms, cors = EXCLUDED.cors, shape = EXCLUDED.shape
 `
 
 type TriggerHTTPPutParams struct {
-	TriggerID string
-	Methods   []string
-	Path      string
-	Mode      string
-	Auth      string
+	TriggerID   string
+	Methods     []string
+	Path        string
+	Mode        string
+	Auth        string
+	Signature   string
+	Secret      string
+	ToleranceMs int64
+	Cors        []byte
+	Shape       string
 }
 
 func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) error {
@@ -186,8 +211,28 @@ func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) 
 		arg.Path,
 		arg.Mode,
 		arg.Auth,
+		arg.Signature,
+		arg.Secret,
+		arg.ToleranceMs,
+		arg.Cors,
+		arg.Shape,
 	)
 	return err
+}
+
+const TriggerHTTPRival = `-- name: TriggerHTTPRival :one
+SELECT t.name FROM triggers t JOIN http_trigger_details h ON h.trigger_id = t.id
+WHERE t.script_id = (SELECT m.script_id FROM triggers m WHERE m.id = $1) AND t.id <> $1 AND t.enabled AND h.shape = $2
+  AND (h.methods && $3::text[] OR h.methods = '{}' AND $3::text[] = '{}')
+ORDER BY t.id LIMIT 1
+`
+
+// Another enabled trigger of the same script that covers the same paths and one of the same methods.
+func (q *Queries) TriggerHTTPRival(ctx context.Context, triggerID string, shape string, methods []string) (string, error) {
+	row := q.db.QueryRow(ctx, TriggerHTTPRival, triggerID, shape, methods)
+	var name string
+	err := row.Scan(&name)
+	return name, err
 }
 
 const TriggerInsert = `-- name: TriggerInsert :one
@@ -263,7 +308,7 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 
 const TriggerList = `-- name: TriggerList :many
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle, s.name AS script,
-       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth,
+       h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -303,6 +348,10 @@ type TriggerListRow struct {
 	HTTPPath            *string
 	HTTPMode            *string
 	HTTPAuth            *string
+	HTTPSignature       *string
+	HTTPSecret          *string
+	HTTPToleranceMs     *int64
+	HTTPCORS            []byte
 	KVCollection        *string
 	KVOperations        []string
 	KVKey               *string
@@ -359,6 +408,10 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.HTTPPath,
 			&i.HTTPMode,
 			&i.HTTPAuth,
+			&i.HTTPSignature,
+			&i.HTTPSecret,
+			&i.HTTPToleranceMs,
+			&i.HTTPCORS,
 			&i.KVCollection,
 			&i.KVOperations,
 			&i.KVKey,
