@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +34,7 @@ type call struct {
 	endpoint picloud.Endpoint
 	firing   picloud.Firing
 	event    picloud.Event
+	attachTo attachTo
 	async    bool
 	wait     time.Duration
 }
@@ -42,6 +42,9 @@ type call struct {
 // ingress serves /run/{app}/{script}[/*path].
 func (s *server) ingress(c *gin.Context) {
 	x, err := s.newCall(c)
+	if errors.Is(err, errAnswered) {
+		return
+	}
 	if errors.Is(err, errRefused) { // as good as done: a sender of webhooks would take an error for a reason to come again
 		c.Status(http.StatusNoContent)
 		return
@@ -68,21 +71,11 @@ func (s *server) ingress(c *gin.Context) {
 // newCall reads a request and makes its firing.
 func (s *server) newCall(c *gin.Context) (call, error) {
 	r := c.Request
-	endpoint, err := s.endpoint(r.Context(), c.Param("app"), c.Param("script"))
-	if err == nil || picloud.AsError(err) != nil { // whoever may not call does not learn what is there
-		trigger := matchHTTP(endpoint.Triggers, r.Method, pathOf(c))
-		if err := authorizeIngress(r.Context(), c.Param("app"), trigger); err != nil {
-			return call{}, err
-		}
-	}
+	endpoint, match, path, err := s.letIn(c)
 	if err != nil {
 		return call{}, err
 	}
 	if err := endpoint.App.CheckStarts(); err != nil {
-		return call{}, err
-	}
-	path, err := cleanPath(pathOf(c))
-	if err != nil {
 		return call{}, err
 	}
 	prefer, err := parsePrefer(r.Header.Values("Prefer"))
@@ -93,7 +86,12 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	data, err := requestData(r, path, body)
+	trigger := match.Trigger
+	attachTo, err := attachment(r.Header, endpoint, trigger, body)
+	if err != nil {
+		return call{}, err
+	}
+	data, err := requestData(r, path, match.Params, body)
 	if err != nil {
 		return call{}, err
 	}
@@ -102,7 +100,6 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 	}
 	event := newEvent(r.Context(), "/apps/"+endpoint.App.Slug+"/http/"+endpoint.Script, path, data)
 	event.Type = picloud.TypeHTTPRequest
-	trigger := matchHTTP(endpoint.Triggers, r.Method, path)
 	if err := sift(trigger, event); err != nil {
 		return call{}, err
 	}
@@ -110,7 +107,7 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 	f.What = "http " + r.Method + " " + path[:min(len(path), 100)]
 	f.What = strings.ToValidUTF8(f.What, "")
 
-	x := call{endpoint: endpoint, firing: f, event: event, async: prefer.async, wait: endpoint.Limits.Wall + runGrace}
+	x := call{endpoint: endpoint, firing: f, event: event, attachTo: attachTo, async: prefer.async, wait: endpoint.Limits.Wall + runGrace}
 	if trigger != nil && trigger.HTTP.Mode == picloud.HTTPAsync {
 		x.async = true
 	}
@@ -122,40 +119,6 @@ func (s *server) newCall(c *gin.Context) (call, error) {
 		c.Header("Preference-Applied", "wait="+strconv.Itoa(int(prefer.wait.Seconds())))
 	}
 	return x, nil
-}
-
-// pathOf gives the path below the endpoint.
-func pathOf(c *gin.Context) string {
-	if path := c.Param("path"); path != "" {
-		return path
-	}
-	return "/"
-}
-
-// authorizeIngress says whether the caller may invoke the app's scripts. A trigger that asks for no key lets everybody in.
-func authorizeIngress(ctx context.Context, app string, trigger *picloud.Trigger) error {
-	if trigger != nil && trigger.HTTP.Auth != picloud.HTTPAuthKey {
-		return nil
-	}
-	caller, known := auth.CallerFrom(ctx)
-	if !known {
-		return denial{auth.ErrNoKey()}
-	}
-	if err := authorize(caller, picloud.ScriptInvoke, app); err != nil {
-		return denial{err}
-	}
-	return nil
-}
-
-// matchHTTP gives the first trigger, in the order of their making, that covers the request; nil if none does.
-func matchHTTP(triggers []picloud.Trigger, method, path string) *picloud.Trigger {
-	for i, t := range triggers {
-		if t.HTTP != nil && t.Enabled && (len(t.HTTP.Methods) == 0 || slices.Contains(t.HTTP.Methods, method)) &&
-			(t.HTTP.Path == "" || picloud.Glob(t.HTTP.Path).Match(path)) {
-			return &triggers[i]
-		}
-	}
-	return nil
 }
 
 // errRefused says that the filter of the trigger that covers a request lets it not fire.
@@ -261,56 +224,5 @@ func (s *server) endOf(ctx context.Context, x call) (picloud.Committed, error) {
 		return picloud.Committed{}, errWaitExpired
 	default:
 		return committed(found), nil
-	}
-}
-
-// maxIdempotencyKey is the longest Idempotency-Key, in bytes.
-const maxIdempotencyKey = 255
-
-// checkIdempotencyKey checks the header's values.
-func checkIdempotencyKey(values []string) error {
-	if key := values[0]; len(values) > 1 || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return picloud.InvalidField("Idempotency-Key", "must be given once, with 1 to %d printable ASCII characters", maxIdempotencyKey)
-	}
-	return nil
-}
-
-// attachGrace is how long a repeated request looks for the first one's execution, which may be about to start.
-const attachGrace = time.Second
-
-// attach honours Idempotency-Key: the first request with a key has its execution bound to it. A later one takes that execution's id, and repeated
-// says that it is there. When it is not (the first request broke off before its start), this request starts it, under the same id.
-func (s *server) attach(c *gin.Context, x *call) (repeated bool, err error) {
-	values := c.Request.Header.Values("Idempotency-Key")
-	if len(values) == 0 {
-		return false, nil
-	}
-	if err := checkIdempotencyKey(values); err != nil {
-		return false, err
-	}
-	key := values[0]
-	ctx := c.Request.Context()
-	first, attached, err := s.Idempotency.Attach(ctx, x.firing.AppID, x.firing.ScriptID+":"+key, x.firing.ExecutionID)
-	if err != nil || !attached {
-		return false, err
-	}
-	x.firing.ExecutionID = first
-	deadline := time.NewTimer(attachGrace)
-	defer deadline.Stop()
-	for {
-		_, err := s.findExecution(ctx, x.endpoint.App, first)
-		if err == nil {
-			return true, nil
-		}
-		if !isNoExecution(err) {
-			return false, err
-		}
-		select {
-		case <-deadline.C:
-			return false, nil
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(firstLook):
-		}
 	}
 }

@@ -20,7 +20,7 @@ const base64Encoding = "base64"
 type httpData struct {
 	Method       string            `json:"method"`
 	Path         string            `json:"path"`   // below the endpoint, with a slash first
-	Params       map[string]string `json:"params"` // parts of the path with a name; none so far
+	Params       map[string]string `json:"params"` // parts of the path with a name
 	Query        map[string]any    `json:"query"`  // a string, or an array of strings where a name is repeated
 	Headers      map[string]string `json:"headers"`
 	Body         any               `json:"body"`
@@ -42,9 +42,9 @@ func cleanPath(path string) (string, error) {
 }
 
 // requestData makes the event's data of a request. Malformed "malformed_json" when the body is not the JSON that its content type says.
-func requestData(r *http.Request, path string, body []byte) (json.RawMessage, error) {
+func requestData(r *http.Request, path string, params map[string]string, body []byte) (json.RawMessage, error) {
 	data := httpData{
-		Method: r.Method, Path: path, Params: map[string]string{}, Query: oneOrMany(r.URL.Query()), Headers: map[string]string{"host": r.Host},
+		Method: r.Method, Path: path, Params: params, Query: oneOrMany(r.URL.Query()), Headers: map[string]string{"host": r.Host},
 	}
 	for name, values := range r.Header {
 		if name = strings.ToLower(name); !keptBack[name] {
@@ -62,12 +62,12 @@ func requestData(r *http.Request, path string, body []byte) (json.RawMessage, er
 	return raw, nil
 }
 
-// parseBody gives a body as a JSON value, by its content type: JSON as it is, a form as an object, text as a string, anything else in base64.
+// parseBody gives a body as a JSON value, by its content type: JSON as it is, a form as an object, with its files in base64, text as a string, anything else in base64.
 func parseBody(contentType string, body []byte) (value any, encoding string, err error) {
 	if len(body) == 0 {
 		return nil, "", nil
 	}
-	media, _, _ := mime.ParseMediaType(contentType) // what cannot be read is "anything else"
+	media, parameters, _ := mime.ParseMediaType(contentType) // what cannot be read is "anything else"
 	switch {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		return json.RawMessage(body), "", checkJSON(body)
@@ -77,6 +77,9 @@ func parseBody(contentType string, body []byte) (value any, encoding string, err
 			return nil, "", picloud.Errorf(picloud.Malformed, "malformed_form", "the body is not the form that its content type says")
 		}
 		return oneOrMany(form), "", nil
+	case media == "multipart/form-data":
+		form, err := parseMultipart(body, parameters["boundary"])
+		return form, "", err
 	case (strings.HasPrefix(media, "text/") || media == "application/xml" || strings.HasSuffix(media, "+xml")) && utf8.Valid(body):
 		return string(body), "", nil
 	default:

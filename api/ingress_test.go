@@ -132,7 +132,7 @@ func ingressScenarios() []scenario {
 				require.Equal(t, []string{"later", idHTTPTrigger, "someone"}, []string{w.enqueued[0].Trigger, w.enqueued[0].TriggerID, w.enqueued[0].Principal})
 			},
 		},
-		{name: "other method than the trigger's", method: "POST", path: run("hello") + "/later/x", status: 200},
+		{name: "other method than the trigger's", method: "POST", path: run("hello") + "/later/x", status: 405, code: "method_not_allowed", answers: map[string]string{"Allow": "PUT"}},
 		{name: "other path than the trigger's", method: "PUT", path: run("hello") + "/now/x", status: 200},
 		{name: "bad idempotency key", method: "POST", path: run("hello"), headers: map[string]string{"Idempotency-Key": "\x01"}, status: 422, code: "invalid", field: "Idempotency-Key"},
 	}
@@ -304,7 +304,7 @@ func FuzzRequestData(f *testing.F) {
 		r.Method, r.URL.RawQuery = method, query
 		r.Header = http.Header{http.CanonicalHeaderKey(header): {value, value}, "Content-Type": {contentType}, "Authorization": {"Bearer s3cr3t"}}
 		if path, err := cleanPath(path); err == nil {
-			data, err := requestData(r, path, body)
+			data, err := requestData(r, path, map[string]string{}, body)
 			if err != nil {
 				require.Equal(t, picloud.Malformed, picloud.AsError(err).Kind)
 				return

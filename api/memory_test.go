@@ -511,7 +511,16 @@ func (m *memory) Endpoint(ctx context.Context, app, script string) (picloud.Endp
 	}
 	v := m.versions[script][s.ActiveVersion-1]
 	triggers := slices.DeleteFunc(slices.Clone(m.triggers), func(t picloud.Trigger) bool { return t.HTTP == nil || !t.Enabled || t.Script != script })
-	return picloud.Endpoint{App: a, ScriptID: s.ID, Script: script, Version: s.ActiveVersion, Limits: v.Limits, Triggers: triggers}, nil
+	return picloud.Endpoint{App: a, ScriptID: s.ID, Script: script, Version: s.ActiveVersion, Limits: v.Limits, Triggers: triggers, Secrets: m.secrets}, nil
+}
+
+func (m *memory) Rebind(_ context.Context, _, key, before, after string) (bool, error) {
+	defer m.read()()
+	if m.idempotency[key] != before {
+		return false, nil
+	}
+	m.idempotency[key] = after
+	return true, nil
 }
 
 func (m *memory) Attach(_ context.Context, _, key, id string) (string, bool, error) {

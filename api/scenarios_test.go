@@ -24,7 +24,7 @@ const (
 func long(n int) string { return strings.Repeat("x", n) }
 
 func scenarios() []scenario {
-	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), flowScenarios(), sampleScenarios(), backfillScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(),
+	return slices.Concat(openScenarios(), appScenarios(), scriptScenarios(), triggerScenarios(), kvScenarios(), kindScenarios(), flowScenarios(), sampleScenarios(), backfillScenarios(), messageScenarios(), executionScenarios(), letterScenarios(), bulkScenarios(), loopScenarios(), secretScenarios(), httpConfigScenarios(),
 		identityScenarios())
 }
 
@@ -377,7 +377,7 @@ func triggerScenarios() []scenario {
 		kv("bad key", `{"collection":"a","key":"*a"}`, "config.key"), kv("bad operation", `{"collection":"a","operations":["eaten"]}`, "config.operations"),
 		kv("operations no list", `{"collection":"a","operations":"created"}`, "config.operations"),
 		kv("unknown field", `{"collection":"a","colour":1}`, "config.colour"), kv("no object", `7`, "config"), kv("null", `null`, "config"),
-		http("auth later", `{"auth":"none"}`, "config.auth"), http("auth unknown", `{"auth":"x"}`, "config.auth"), http("mode", `{"mode":"x"}`, "config.mode"),
+		http("auth unknown", `{"auth":"x"}`, "config.auth"), http("mode", `{"mode":"x"}`, "config.mode"),
 		http("method", `{"methods":["BREW"]}`, "config.methods"), http("path", `{"path":"/a*b"}`, "config.path"), http("path without slash", `{"path":"a"}`, "config.path"),
 		http("signature", `{"signature":"github"}`, "config.signature"), http("secret", `{"secret":"s"}`, "config.secret"),
 		create("filter", "kv", `{"collection":"*"}`, `,"filter":"event.data.value.total > 100"`, 201, "", ""), create("filter none", "kv", `{"collection":"*"}`, `,"filter":null`, 201, "", ""),

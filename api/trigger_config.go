@@ -23,9 +23,6 @@ func checkKind(kind picloud.Kind) error {
 	return picloud.InvalidField("kind", "%q is no kind: there are %s", string(kind[:min(len(kind), 50)]), have)
 }
 
-// The methods that an http trigger may name.
-var httpMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
-
 // parseConfig checks the config of a trigger by its kind and sets it.
 func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 	switch t.Kind {
@@ -106,45 +103,6 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 	}
 }
 
-func parseHTTPConfig(c HTTPTriggerConfig) (picloud.HTTPConfig, error) {
-	parsed := picloud.HTTPConfig{Path: deref(c.Path), Mode: picloud.HTTPMode(deref(c.Mode)), Auth: deref(c.Auth)}
-	for _, m := range c.Methods {
-		m = strings.ToUpper(m)
-		if !slices.Contains(httpMethods, m) {
-			return parsed, picloud.InvalidField("config.methods", "%q is no method: one of %s", m[:min(len(m), 50)], strings.Join(httpMethods, ", "))
-		}
-		parsed.Methods = append(parsed.Methods, m)
-	}
-	parsed.Methods = distinct(parsed.Methods)
-	if parsed.Path != "" {
-		if err := picloud.CheckGlob("config.path", parsed.Path); err != nil {
-			return parsed, err
-		}
-		if err := checkText("config.path", parsed.Path, picloud.MaxGlobLength); err != nil {
-			return parsed, err
-		}
-		if parsed.Path[0] != '/' && parsed.Path != "*" {
-			return parsed, picloud.InvalidField("config.path", `must start with a slash, as the path below the endpoint does ("/orders/*")`)
-		}
-	}
-	switch parsed.Mode {
-	case "":
-		parsed.Mode = picloud.HTTPSync
-	case picloud.HTTPSync, picloud.HTTPAsync:
-	default:
-		return parsed, picloud.InvalidField("config.mode", `must be "sync" or "async"`)
-	}
-	switch parsed.Auth {
-	case "", "key":
-		parsed.Auth = "key"
-	case "none", "webhook":
-		return parsed, picloud.InvalidField("config.auth", `%q is not supported by this version yet: it has "key"`, parsed.Auth)
-	default:
-		return parsed, picloud.InvalidField("config.auth", `must be "key"`)
-	}
-	return parsed, nil
-}
-
 func distinct(words []string) []string {
 	var out []string
 	for _, w := range words {
@@ -160,8 +118,7 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 	var config any
 	switch {
 	case t.HTTP != nil:
-		mode := string(t.HTTP.Mode)
-		config = HTTPTriggerConfig{Methods: t.HTTP.Methods, Path: orNil(t.HTTP.Path), Mode: &mode, Auth: &t.HTTP.Auth}
+		config = toHTTPConfig(*t.HTTP)
 	case t.KV != nil:
 		config = KVTriggerConfig{Collection: string(t.KV.Collection), Operations: t.KV.Operations, Key: orNil(string(t.KV.Key))}
 	case t.PubSub != nil:

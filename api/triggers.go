@@ -76,6 +76,9 @@ func (s *server) CreateTrigger(ctx context.Context, request CreateTriggerRequest
 	if err := s.setGuards(&t, body.MaxDepth, deref(body.Cycle)); err != nil {
 		return nil, err
 	}
+	if err := s.checkWebhook(ctx, t); err != nil {
+		return nil, err
+	}
 	if t, err = s.Triggers.CreateTrigger(ctx, t); err != nil {
 		return nil, err
 	}
@@ -194,6 +197,9 @@ func (s *server) PatchTrigger(ctx context.Context, request PatchTriggerRequestOb
 		now.Cycle = *patch.Cycle
 	}
 	if err := s.setGuards(&t, depth, now.Cycle); err != nil {
+		return nil, err
+	}
+	if err := s.checkWebhook(ctx, t); err != nil {
 		return nil, err
 	}
 	if t, err = s.Triggers.UpdateTrigger(ctx, t); err != nil {
