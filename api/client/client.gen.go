@@ -354,6 +354,24 @@ type BulkReplayRequest struct {
 	Version json.RawMessage `json:"version,omitempty"`
 }
 
+// CORS Pages of other origins that may call the endpoint and read its answers. Preflights are answered without key or signature, and fire nothing.
+type CORS struct {
+	// Credentials Whether cookies and keys may be sent along; not with the origin `*`.
+	Credentials *bool `json:"credentials,omitempty"`
+
+	// Headers Of the request; `*` is all. Left out: Accept, Content-Type and X-Requested-With.
+	Headers []string `json:"headers,omitempty"`
+
+	// MaxAge How long a browser may remember a preflight's answer, at most 24h.
+	MaxAge *string `json:"max_age,omitempty"`
+
+	// Methods Left out: those of the trigger; where that names none, GET, HEAD and POST.
+	Methods []string `json:"methods,omitempty"`
+
+	// Origins 1 to 50: `https://shop.example`, with one star at most (`https://*.shop.example`), or `*`.
+	Origins []string `json:"origins"`
+}
+
 // ChangedLetter defines model for ChangedLetter.
 type ChangedLetter struct {
 	DeadLetterID string `json:"dead_letter_id"`
@@ -784,10 +802,15 @@ type FlowThrottle struct {
 	Per string `json:"per"`
 }
 
-// HTTPTriggerConfig How /run/{app}/{script} serves the requests that match; the first trigger that matches counts.
+// HTTPTriggerConfig How `/run/{app}/{script}` serves the requests that match. Of several triggers the one with the most specific path counts (segment by segment from the left: a text, a named segment,
+// the beginning of a text, all that follows), then one that names its methods. Two that cover the same paths and methods are 409 `trigger_conflict`. A path whose triggers are all for
+// other methods is 405 with `Allow`; a path that no trigger covers is a direct call, with a key.
 type HTTPTriggerConfig struct {
-	// Auth key (default), the only one so far.
+	// Auth key (default): the caller needs script:invoke. none: everybody may call. webhook: the request must be signed. Without a key the execution runs as the principal that registered the trigger.
 	Auth *string `json:"auth,omitempty"`
+
+	// Cors Pages of other origins that may call the endpoint and read its answers. Preflights are answered without key or signature, and fire nothing.
+	Cors *CORS `json:"cors,omitempty"`
 
 	// Methods Left out or empty: all.
 	Methods []string `json:"methods,omitempty"`
@@ -795,8 +818,17 @@ type HTTPTriggerConfig struct {
 	// Mode sync (default) or async.
 	Mode *string `json:"mode,omitempty"`
 
-	// Path Glob on the path below the endpoint; left out: all.
+	// Path The path below the endpoint, at most 256 bytes: exact, with named segments (`/orders/:id`), with a name for all that follows (`/files/*rest`), or with a star at the end (`/later/*`, `/v2-*`). The named parts are `event.data.params`. Left out: all.
 	Path *string `json:"path,omitempty"`
+
+	// Secret Name of the app's secret that a webhook is signed with; its value may hold several, with white space between them. 422 where there is none. When it is deleted later, requests are 503 `webhook_secret_missing`.
+	Secret *string `json:"secret,omitempty"`
+
+	// Signature How a webhook is signed: standard (default; Standard Webhooks), github, stripe, slack or shopify. A delivery that comes again within 24 h (by the sender's id of it, else by its signature) attaches to the first execution; where its sender was told of a failure, it runs again.
+	Signature *string `json:"signature,omitempty"`
+
+	// Tolerance How far the timestamp of a webhook may be off: 1s to 11h, 5m if left out. For standard, stripe and slack.
+	Tolerance *string `json:"tolerance,omitempty"`
 }
 
 // Health defines model for Health.
