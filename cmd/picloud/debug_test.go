@@ -64,7 +64,7 @@ func TestDebug(t *testing.T) {
 	assert.Contains(t, said, letter.Error.Stack)
 	assert.Contains(t, said, "the same error as then, at the same place")
 	assert.Contains(t, said, "stock -3 0.")
-	assert.Contains(t, said, "(stats.ts:5:32)")
+	assert.Contains(t, said, "(stats.ts:5:34)")
 
 	file := filepath.Join(t.TempDir(), "edited.ts")
 	edit := func(source string) {
