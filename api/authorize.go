@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -86,6 +87,8 @@ func (s *server) ruleOf(c *gin.Context) (r rule, public bool) {
 	switch {
 	case ok:
 		return r, r.capability == ""
+	case route == "/login":
+		return rule{operation: "login", method: c.Request.Method, path: route}, true
 	case underPrefix(route, "/temporal"):
 		return rule{operation: "temporalUI", method: c.Request.Method, path: route, capability: picloud.InstanceAdmin}, false
 	case route == "/metrics":
@@ -97,6 +100,10 @@ func (s *server) ruleOf(c *gin.Context) (r rule, public bool) {
 
 // guard lets nobody through who is not known and may not do what the matched route does. The matched route counts, not the path: the two differ where a path is percent-encoded.
 func (s *server) guard(c *gin.Context) {
+	s.withVisitor(c)
+	if isIngress(c) {
+		dropSession(c.Request.Header) // it is none of the script's
+	}
 	r, public := s.ruleOf(c)
 	if public {
 		c.Next()
@@ -134,6 +141,9 @@ func isIngress(c *gin.Context) bool { return underPrefix(c.FullPath(), "/run") }
 
 // authenticate gives the caller by the request's key.
 func (s *server) authenticate(c *gin.Context) (auth.Caller, error) {
+	if token := tokenOf(c); token != "" {
+		return s.sessionOf(c, token)
+	}
 	if isAPI(c.Request.URL.Path) {
 		return s.auth.Key(c.Request.Context(), auth.BearerKey(c.Request))
 	}
@@ -157,6 +167,11 @@ func (s *server) refuse(c *gin.Context, err error) {
 	}
 	if err := s.auditDenied(c, err); err != nil {
 		s.fail(c, err)
+		return
+	}
+	if picloud.AsError(err).Kind == picloud.Unauthenticated && wantsPage(c) {
+		c.Abort()
+		c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(c.Request.URL.RequestURI()))
 		return
 	}
 	if picloud.AsError(err).Kind == picloud.Unauthenticated {

@@ -28,6 +28,7 @@ const (
 var otherDoors = []rule{
 	{operation: "ingress", method: http.MethodGet, path: "/run/{app}/{script}", capability: picloud.ScriptInvoke},
 	{operation: "openapi.yaml", method: http.MethodGet, path: "/docs/openapi.yaml", capability: picloud.SignedIn},
+	{operation: "the form to sign in", method: http.MethodGet, path: "/login"},
 	{operation: "metrics", method: http.MethodGet, path: "/metrics", capability: picloud.InstanceAdmin},
 	{operation: "Temporal's UI", method: http.MethodGet, path: "/temporal/", capability: picloud.InstanceAdmin},
 }

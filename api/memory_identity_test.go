@@ -16,6 +16,8 @@ type identities struct {
 	roles      map[string]picloud.Role      // by app and principal: "shop ann"
 	keys       []storedKey
 	audited    []picloud.AuditEntry
+	hashes     map[string]string // by name
+	sessions   []picloud.Credential
 }
 
 type storedKey struct {
@@ -245,4 +247,30 @@ func slug(s string) string {
 		}
 	}
 	return string(out)
+}
+
+func (m *memory) PasswordHash(ctx context.Context, name string) (picloud.Principal, string, error) {
+	p, err := m.Principal(ctx, name)
+	return p, m.hashes[name], err
+}
+
+func (m *memory) CreateSession(_ context.Context, id string, digest []byte, expires time.Time) error {
+	defer m.write()()
+	for _, p := range m.principals {
+		if p.ID == id {
+			m.sessions = append(m.sessions, picloud.Credential{Digest: digest, Principal: p, ExpiresAt: expires, Memberships: m.membershipsOf(id)})
+		}
+	}
+	return nil
+}
+
+func (m *memory) DeleteSession(_ context.Context, digest []byte) error {
+	defer m.write()()
+	m.sessions = slices.DeleteFunc(m.sessions, func(c picloud.Credential) bool { return slices.Equal(c.Digest, digest) })
+	return nil
+}
+
+func (m *memory) SessionCredentials(_ context.Context, digest []byte) ([]picloud.Credential, error) {
+	defer m.read()()
+	return slices.DeleteFunc(slices.Clone(m.sessions), func(c picloud.Credential) bool { return !slices.Equal(c.Digest, digest) }), nil
 }

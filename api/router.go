@@ -28,6 +28,8 @@ func (s *server) routes() http.Handler {
 
 	r.Any("/run/:app/:script", s.ingress)
 	r.Any("/run/:app/:script/*path", s.ingress)
+	r.GET("/login", s.login)
+	r.POST("/login", s.login)
 	r.GET("/docs/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", openAPI) })
 	if s.Metrics != nil {
 		r.GET("/metrics", gin.WrapH(s.Metrics))
@@ -70,6 +72,7 @@ func forBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Header.Del("Authorization")
+		dropSession(r.Header)
 		w.Header().Set("X-Frame-Options", "SAMEORIGIN")
 		next.ServeHTTP(w, r)
 	})

@@ -31,7 +31,7 @@ func scenarios() []scenario {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	operations := operationsOf(spec(t))
-	for _, s := range append(scenarios(), ingressScenarios()...) {
+	for _, s := range slices.Concat(scenarios(), sessionScenarios(t), ingressScenarios()) {
 		t.Run(s.operation+"/"+s.name, func(t *testing.T) {
 			t.Parallel()
 			s.run(t, operations)
@@ -42,7 +42,7 @@ func TestScenarios(t *testing.T) {
 // Every operation has a scenario in which it succeeds, and, unless it is open, one without a key.
 func TestEveryOperationHasAScenario(t *testing.T) {
 	t.Parallel()
-	good, all := map[string]bool{}, scenarios()
+	good, all := map[string]bool{}, append(scenarios(), sessionScenarios(t)...)
 	for _, s := range all {
 		good[s.operation] = good[s.operation] || s.status < 400
 	}

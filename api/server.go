@@ -53,6 +53,7 @@ type Options struct {
 	APIKeys     picloud.APIKeys
 	Credentials picloud.Credentials
 	Audit       picloud.AuditLog
+	Sessions    picloud.Sessions
 	DryRunner   picloud.DryRunner // nil = this process runs no scripts
 
 	Log       logrus.FieldLogger
@@ -82,6 +83,7 @@ type server struct {
 	rules     map[string]rule // by method and route
 	strangers *rate.Limiter
 	limiters  limiters
+	signIns   signIns
 }
 
 // New makes the handler of everything that PiCloud serves over HTTP.
@@ -101,7 +103,7 @@ func New(options Options) http.Handler {
 	if err != nil {
 		panic(err) // openapi.yaml is part of the program
 	}
-	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers(), limiters: newLimiters(options.RateLimits)}
+	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers(), limiters: newLimiters(options.RateLimits), signIns: newSignIns()}
 	return s.routes()
 }
 

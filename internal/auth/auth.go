@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
@@ -15,6 +16,7 @@ import (
 type Caller struct {
 	Principal picloud.Principal
 	Key       *picloud.APIKey // nil: by a session
+	Expires   time.Time       // of the session; zero = a key, which knows by itself
 	roles     map[string]picloud.Role
 }
 

@@ -66,6 +66,8 @@ func (a *Authenticator) usable(c Caller) error {
 	switch {
 	case c.Key != nil && !c.Key.ExpiresAt.IsZero() && !a.now().Before(c.Key.ExpiresAt):
 		return picloud.Errorf(picloud.Unauthenticated, "expired_key", "the key expired at %s", c.Key.ExpiresAt.UTC().Format(time.RFC3339))
+	case c.Key == nil && !a.now().Before(c.Expires):
+		return ErrNoKey()
 	case c.Principal.Disabled:
 		return picloud.Errorf(picloud.Unauthenticated, "principal_disabled", "the principal %q is disabled", c.Principal.Name)
 	}
@@ -94,7 +96,7 @@ func (a *Authenticator) find(ctx context.Context, digest [sha256.Size]byte, read
 	if found == nil {
 		return Caller{}, false, nil
 	}
-	caller := Caller{Principal: found.Principal, Key: found.Key, roles: make(map[string]picloud.Role, len(found.Memberships))}
+	caller := Caller{Principal: found.Principal, Key: found.Key, Expires: found.ExpiresAt, roles: make(map[string]picloud.Role, len(found.Memberships))}
 	for _, m := range found.Memberships {
 		caller.roles[m.App] = m.Role
 	}

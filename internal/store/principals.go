@@ -82,6 +82,11 @@ func (s *Store) UpdatePrincipal(ctx context.Context, id string, patch picloud.Pr
 			return fmt.Errorf("update principal: %w", err)
 		}
 		p = toPrincipal(updated)
+		if p.Disabled || patch.PasswordHash != nil {
+			if err := endSessions(ctx, q, row.ID); err != nil {
+				return err
+			}
+		}
 		if p.Disabled {
 			if stopped, err = stopTriggers(ctx, q, p.Name, "disabled"); err != nil {
 				return err
@@ -96,6 +101,9 @@ func (s *Store) UpdatePrincipal(ctx context.Context, id string, patch picloud.Pr
 func (s *Store) DeletePrincipal(ctx context.Context, id string) (stopped []string, err error) {
 	err = s.changePrincipal(ctx, id, func(q *sqlc.Queries, row sqlc.Principal) (err error) {
 		if stopped, err = stopTriggers(ctx, q, row.Name, "deleted"); err != nil {
+			return err
+		}
+		if err := endSessions(ctx, q, row.ID); err != nil {
 			return err
 		}
 		if err := q.PrincipalDelete(ctx, row.ID); err != nil {
@@ -129,6 +137,14 @@ func (s *Store) changePrincipal(ctx context.Context, id string, change func(*sql
 		return nil
 	})
 	return s.audited(ctx, err)
+}
+
+// endSessions ends all sessions of a principal.
+func endSessions(ctx context.Context, q *sqlc.Queries, principalID string) error {
+	if err := q.SessionDeleteAll(ctx, principalID); err != nil {
+		return fmt.Errorf("end sessions of principal: %w", err)
+	}
+	return nil
 }
 
 // stopTriggers disables what a principal registered, and gives the ids of those of kind cron: their timers are to go.

@@ -66,6 +66,7 @@ var (
 	_ picloud.APIKeys     = (*Store)(nil)
 	_ picloud.Credentials = (*Store)(nil)
 	_ picloud.AuditLog    = (*Store)(nil)
+	_ picloud.Sessions    = (*Store)(nil)
 	_ picloud.Secrets     = (*Store)(nil)
 )
 

@@ -1,0 +1,18 @@
+package picloud
+
+import (
+	"context"
+	"time"
+)
+
+// Sessions keeps who has signed in.
+type Sessions interface {
+	// PasswordHash gives a person and the hash of its password ("" = it has none). NotFound "principal_not_found".
+	PasswordHash(ctx context.Context, name string) (Principal, string, error)
+	// CreateSession keeps a session by the SHA-256 of its token.
+	CreateSession(ctx context.Context, principalID string, digest []byte, expiresAt time.Time) error
+	// DeleteSession ends one, if it is there.
+	DeleteSession(ctx context.Context, digest []byte) error
+	// SessionCredentials gives the session with that digest, if it is not over.
+	SessionCredentials(ctx context.Context, digest []byte) ([]Credential, error)
+}

@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/store/sqlc"
+)
+
+// PasswordHash implements picloud.Sessions.
+func (s *Store) PasswordHash(ctx context.Context, name string) (picloud.Principal, string, error) {
+	row, err := s.queries.PrincipalGet(ctx, name)
+	p, err := onePrincipal(row, err, name)
+	return p, value(row.PasswordHash), err
+}
+
+// CreateSession implements picloud.Sessions.
+func (s *Store) CreateSession(ctx context.Context, principalID string, digest []byte, expiresAt time.Time) error {
+	if err := s.queries.SessionInsert(ctx, digest, principalID, expiresAt); err != nil {
+		return fmt.Errorf("insert session: %w", err)
+	}
+	return nil
+}
+
+// DeleteSession implements picloud.Sessions.
+func (s *Store) DeleteSession(ctx context.Context, digest []byte) error {
+	if err := s.queries.SessionDelete(ctx, digest); err != nil {
+		return fmt.Errorf("delete session: %w", err)
+	}
+	return nil
+}
+
+// SessionCredentials implements picloud.Sessions.
+func (s *Store) SessionCredentials(ctx context.Context, digest []byte) ([]picloud.Credential, error) {
+	rows, err := s.queries.SessionCredentials(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("find session: %w", err)
+	}
+	return convert(rows, func(r sqlc.SessionCredentialsRow) picloud.Credential {
+		return picloud.Credential{
+			Digest: r.Digest, ExpiresAt: r.ExpiresAt.UTC(), Memberships: memberships(r.Apps, r.Roles),
+			Principal: picloud.Principal{ID: r.PrincipalID, Kind: picloud.PrincipalKind(r.Kind), Name: r.Name, InstanceAdmin: r.InstanceAdmin, Disabled: r.Disabled},
+		}
+	}), nil
+}
