@@ -1337,6 +1337,13 @@ type SecretValue struct {
 	Value string `json:"value"`
 }
 
+// SignIn defines model for SignIn.
+type SignIn struct {
+	// Name Name of a person.
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
 // Tape defines model for Tape.
 type Tape struct {
 	App     string     `json:"app"`
@@ -1848,6 +1855,12 @@ type ListPrincipalsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// DeleteSessionParams defines parameters for DeleteSession.
+type DeleteSessionParams struct {
+	// PicloudSession The session.
+	PicloudSession *string `form:"picloud_session,omitempty" json:"picloud_session,omitempty"`
+}
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
@@ -1907,6 +1920,9 @@ type CreatePrincipalJSONRequestBody = PrincipalCreate
 
 // PatchPrincipalJSONRequestBody defines body for PatchPrincipal for application/json ContentType.
 type PatchPrincipalJSONRequestBody = PrincipalPatch
+
+// CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
+type CreateSessionJSONRequestBody = SignIn
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2105,6 +2121,12 @@ type ServerInterface interface {
 	// PatchPrincipal Change a principal
 	// (PATCH /v1/principals/{principal})
 	PatchPrincipal(c *gin.Context, principal PrincipalID)
+	// DeleteSession Sign out
+	// (DELETE /v1/session)
+	DeleteSession(c *gin.Context, params DeleteSessionParams)
+	// CreateSession Sign in
+	// (POST /v1/session)
+	CreateSession(c *gin.Context)
 	// GetTypes Get the types of scripts
 	// (GET /v1/types/picloud.d.ts)
 	GetTypes(c *gin.Context)
@@ -4611,6 +4633,53 @@ func (siw *ServerInterfaceWrapper) PatchPrincipal(c *gin.Context) {
 	siw.Handler.PatchPrincipal(c, principal)
 }
 
+// DeleteSession operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteSessionParams
+
+	{
+		var cookie string
+
+		if cookie, err = c.Cookie("picloud_session"); err == nil {
+			var value string
+			err = runtime.BindStyledParameterWithOptions("simple", "picloud_session", cookie, &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationCookie, Explode: true, Required: false, Type: "string", Format: ""})
+			if err != nil {
+				siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter picloud_session: %w", err), http.StatusBadRequest)
+				return
+			}
+			params.PicloudSession = &value
+
+		}
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteSession(c, params)
+}
+
+// CreateSession operation middleware
+func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateSession(c)
+}
+
 // GetTypes operation middleware
 func (siw *ServerInterfaceWrapper) GetTypes(c *gin.Context) {
 
@@ -4662,6 +4731,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PATCH(options.BaseURL+"/v1/apps/:app", wrapper.PatchApp)
 	router.POST(options.BaseURL+"/v1/apps/:app/pause", wrapper.PauseApp)
 	router.POST(options.BaseURL+"/v1/apps/:app/resume", wrapper.ResumeApp)
+	router.DELETE(options.BaseURL+"/v1/session", wrapper.DeleteSession)
+	router.POST(options.BaseURL+"/v1/session", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/principals", wrapper.ListPrincipals)
 	router.POST(options.BaseURL+"/v1/principals", wrapper.CreatePrincipal)
@@ -11902,6 +11973,200 @@ func (response PatchPrincipal500ApplicationProblemPlusJSONResponse) VisitPatchPr
 	return err
 }
 
+type DeleteSessionRequestObject struct {
+	Params DeleteSessionParams
+}
+
+type DeleteSessionResponseObject interface {
+	VisitDeleteSessionResponse(w http.ResponseWriter) error
+}
+
+type DeleteSession204ResponseHeaders struct {
+	SetCookie string
+}
+
+type DeleteSession204Response struct {
+	Headers DeleteSession204ResponseHeaders
+}
+
+func (response DeleteSession204Response) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSession401ApplicationProblemPlusJSONResponse) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSession403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSession403ApplicationProblemPlusJSONResponse) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSession500ApplicationProblemPlusJSONResponse) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSessionRequestObject struct {
+	Body *CreateSessionJSONRequestBody
+}
+
+type CreateSessionResponseObject interface {
+	VisitCreateSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateSession201ResponseHeaders struct {
+	SetCookie string
+}
+
+type CreateSession201Response struct {
+	Headers CreateSession201ResponseHeaders
+}
+
+func (response CreateSession201Response) VisitCreateSessionResponse(w http.ResponseWriter) error {
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(201)
+	return nil
+}
+
+type CreateSession400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession400ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession401ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession413ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession422ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession429ResponseHeaders struct {
+	RetryAfter int
+}
+
+type CreateSession429ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateSession429ResponseHeaders
+}
+
+func (response CreateSession429ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession500ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTypesRequestObject struct {
 }
 
@@ -12149,6 +12414,12 @@ type StrictServerInterface interface {
 	// PatchPrincipal Change a principal
 	// (PATCH /v1/principals/{principal})
 	PatchPrincipal(ctx context.Context, request PatchPrincipalRequestObject) (PatchPrincipalResponseObject, error)
+	// DeleteSession Sign out
+	// (DELETE /v1/session)
+	DeleteSession(ctx context.Context, request DeleteSessionRequestObject) (DeleteSessionResponseObject, error)
+	// CreateSession Sign in
+	// (POST /v1/session)
+	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
 	// GetTypes Get the types of scripts
 	// (GET /v1/types/picloud.d.ts)
 	GetTypes(ctx context.Context, request GetTypesRequestObject) (GetTypesResponseObject, error)
@@ -13565,6 +13836,50 @@ func (h *strictHandler) PatchPrincipal(c *gin.Context, principal PrincipalID) {
 		return
 	}
 	if err := response.VisitPatchPrincipalResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// DeleteSession reads the request, calls the operation and writes its answer.
+func (h *strictHandler) DeleteSession(c *gin.Context, params DeleteSessionParams) {
+	var request DeleteSessionRequestObject
+	request.Params = params
+	response, err := h.operations.DeleteSession(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitDeleteSessionResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// CreateSession reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CreateSession(c *gin.Context) {
+	var request CreateSessionRequestObject
+	var body CreateSessionJSONRequestBody
+	present, err := decodeBody(c.Request, &body, true)
+	if err != nil {
+		h.onError.Request(c, err)
+		return
+	}
+	if present {
+		request.Body = &body
+	}
+	response, err := h.operations.CreateSession(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCreateSessionResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

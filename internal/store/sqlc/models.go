@@ -430,6 +430,13 @@ type Secret struct {
 	UpdatedAt time.Time
 }
 
+type Session struct {
+	Digest      []byte
+	PrincipalID string
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+}
+
 type Trigger struct {
 	ID                    string
 	AppID                 string
