@@ -55,12 +55,12 @@ func visitorFrom(ctx context.Context) visitor {
 // sessionOf gives the caller of the request's cookie. Forbidden "cross_origin" where another site makes the browser send it: a cookie comes along by itself.
 func (s *server) sessionOf(c *gin.Context, token string) (auth.Caller, error) {
 	if err := http.NewCrossOriginProtection().Check(c.Request); err != nil {
-		return auth.Caller{}, crossOrigin()
+		return auth.Caller{}, errCrossOrigin()
 	}
 	return s.auth.Session(c.Request.Context(), s.Sessions, token)
 }
 
-func crossOrigin() error {
+func errCrossOrigin() error {
 	return picloud.Errorf(picloud.Forbidden, "cross_origin", "the request comes from another site")
 }
 
@@ -185,7 +185,7 @@ func (s *server) login(c *gin.Context) {
 		return
 	}
 	if http.NewCrossOriginProtection().Check(c.Request) != nil {
-		s.fail(c, crossOrigin())
+		s.fail(c, errCrossOrigin())
 		return
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 16<<10)
