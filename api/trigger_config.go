@@ -69,19 +69,7 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 		if c.MaxConcurrency != nil && *c.MaxConcurrency == 0 {
 			return picloud.InvalidField("config.max_concurrency", "must be 1 to %d; left out: no bound", picloud.MaxQueueConcurrency)
 		}
-		if c.BatchSize != nil || c.BatchWindow != nil {
-			return picloud.InvalidField("config.batch_size", "is not supported by this version yet")
-		}
-		if c.BatchSize != nil && *c.BatchSize == 0 {
-			return picloud.InvalidField("config.batch_size", "must be 1 to %d; left out: one message an execution", picloud.MaxBatchSize)
-		}
-		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency), BatchSize: deref(c.BatchSize)}
-		if c.BatchWindow != nil {
-			var err error
-			if t.Queue.BatchWindow, err = parseDuration("config.batch_window", *c.BatchWindow); err != nil {
-				return err
-			}
-		}
+		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency)}
 		return t.Queue.Check()
 	case picloud.KindEmail:
 		var c EmailTriggerConfig
@@ -124,7 +112,7 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
 	case t.Queue != nil:
-		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency), BatchSize: orNil(t.Queue.BatchSize), BatchWindow: optionalDuration(t.Queue.BatchWindow)}
+		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency)}
 	case t.Email != nil:
 		config = EmailTriggerConfig{Address: string(t.Email.Address)}
 	case t.Cron != nil:

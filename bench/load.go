@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,21 +36,7 @@ type load struct {
 }
 
 func newLoad(ctx context.Context, up *testkit.Instance) (*load, error) {
-	dir, err := os.MkdirTemp("", "picloud-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("make folder: %w", err)
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	for name, text := range map[string]string{"noop.ts": script, apply.ManifestName: manifest} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return nil, fmt.Errorf("write app: %w", err)
-		}
-	}
-	m, err := apply.Read(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := apply.Apply(ctx, up.Client, m, func(string) {}); err != nil {
+	if err := deploy(ctx, up, map[string]string{"noop.ts": script, apply.ManifestName: manifest}); err != nil {
 		return nil, err
 	}
 	return &load{up: up, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}, nil

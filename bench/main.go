@@ -4,7 +4,7 @@
 // The floor is a no-op workflow with one local activity, started eagerly: what any durable execution on this engine costs at least. Beside it stand
 // kv-triggered firings of a trivial script, from the PUT of the key to the commit of the execution, and synchronous HTTP calls of the same script.
 //
-// Ahead of them the sandbox is measured by itself (sandbox.go); -only sandbox leaves the rest out.
+// Ahead of them the sandbox is measured by itself (sandbox.go), and how a noisy app delays a quiet one (noisy.go); -only sandbox and -only noisy leave the rest out.
 package main
 
 import (
@@ -21,24 +21,27 @@ func main() {
 	binary := flag.String("binary", "bin/picloud", "the program to measure")
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
 	firings := flag.Int("firings", 2000, "kv-triggered firings a round")
-	only := flag.String("only", "", "sandbox: the sandbox's figures alone")
+	only := flag.String("only", "", "sandbox, noisy: these figures alone")
 	flag.Parse()
-	if err := interruptible(*binary, *rounds, *firings, *only == "sandbox"); err != nil {
+	if err := interruptible(*binary, *rounds, *firings, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // interruptible runs until Ctrl-C at the longest.
-func interruptible(binary string, rounds, firings int, sandboxOnly bool) error {
+func interruptible(binary string, rounds, firings int, only string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if only == "noisy" {
+		return run(ctx, binary, newReport(nil, rounds, 0))
+	}
 	figures, err := sandboxFigures(ctx, binary, rounds)
 	if err != nil {
 		return fmt.Errorf("measure sandbox: %w", err)
 	}
 	showSandbox(os.Stdout, figures)
-	if sandboxOnly {
+	if only == "sandbox" {
 		return printReport(os.Stdout, newReport(figures, rounds, 0))
 	}
 	return run(ctx, binary, newReport(figures, rounds, firings))
@@ -57,6 +60,17 @@ func run(ctx context.Context, binary string, r report) (err error) {
 		}
 		testkit.Finish()
 	}()
+	noisy, err := noisyNeighbour(ctx, up, min(rounds, 2))
+	if err != nil {
+		return fmt.Errorf("noisy neighbour: %w", err)
+	}
+	for _, f := range noisy {
+		r.Noisy[f.name+", "+f.unit] = f.value
+		fmt.Fprintf(os.Stdout, "%-32s %8.2f %s\n", f.name, f.value, f.unit)
+	}
+	if firings == 0 {
+		return printReport(os.Stdout, r)
+	}
 	floor, err := newFloor(up.TemporalAddress)
 	if err != nil {
 		return err

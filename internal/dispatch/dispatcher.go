@@ -5,6 +5,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 
 // Options tune a Dispatcher. Zero fields are set by [New].
 type Options struct {
-	Batch        int           // firings claimed at a time; 0 = 100
-	Starts       int           // workflow starts in flight; 0 = 32
+	Batch        int           // firings claimed at a time; 0 = 16: what is claimed goes before what comes, of whichever app
+	Starts       int           // workflow starts in flight; 0 = 4 for each processor, at least 8
 	Lease        time.Duration // how long a claimed firing is this dispatcher's; 0 = 30 s
 	Poll         time.Duration // safety net under the notifications; 0 = 5 s
 	StartTimeout time.Duration // of one workflow start; 0 = 10 s
@@ -29,10 +30,10 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	if o.Batch <= 0 {
-		o.Batch = 100
+		o.Batch = 16
 	}
 	if o.Starts <= 0 {
-		o.Starts = 32
+		o.Starts = max(4*runtime.GOMAXPROCS(0), 8)
 	}
 	set(&o.Lease, 30*time.Second)
 	set(&o.Poll, 5*time.Second)
@@ -76,7 +77,7 @@ func New(outbox picloud.Dispatching, starter Starter, log logrus.FieldLogger, op
 		log:     log,
 		options: o,
 		wake:    make(chan struct{}, 1),
-		claimed: make(chan claim, o.Batch),
+		claimed: make(chan claim), // unbuffered: a claim is made when the one before has begun
 		settled: make(chan settled, o.Batch),
 		engine:  outage{name: "engine", log: log},
 		started: make(chan struct{}),

@@ -77,6 +77,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 	if err != nil {
 		return nil, err
 	}
+	priorities := map[string]int16{}
 	if lanes || admitted {
 		rows, err := s.claimLanes(ctx, count, lease)
 		if err != nil {
@@ -86,16 +87,26 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 		if err != nil {
 			return nil, err
 		}
-		priorities := make(map[string]int16, len(rows))
 		for _, r := range rows {
 			priorities[r.ExecutionID] = r.Priority
 		}
 		firings = append(firings, turns...)
-		slices.SortStableFunc(firings, func(a, b picloud.Firing) int {
-			return cmp.Compare(priorities[b.ExecutionID], priorities[a.ExecutionID])
-		})
 	}
-	return firings, nil
+	return inTurn(firings, priorities), nil
+}
+
+// inTurn puts the apps one beside the other: the first firing of each, then the second of each, and so on; those of one app by priority, else in their order.
+func inTurn(firings []picloud.Firing, priorities map[string]int16) []picloud.Firing {
+	slices.SortStableFunc(firings, func(a, b picloud.Firing) int {
+		return cmp.Compare(priorities[b.ExecutionID], priorities[a.ExecutionID])
+	})
+	place, seen := make(map[string]int, len(firings)), map[string]int{}
+	for _, f := range firings {
+		place[f.ExecutionID] = seen[f.AppID]
+		seen[f.AppID]++
+	}
+	slices.SortStableFunc(firings, func(a, b picloud.Firing) int { return cmp.Compare(place[a.ExecutionID], place[b.ExecutionID]) })
+	return firings
 }
 
 // open makes firings of claimed rows, those that pass the filters of their triggers.

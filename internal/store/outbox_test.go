@@ -224,3 +224,25 @@ func TestCanceledInTheQueueItNeverRuns(t *testing.T) {
 	_, err = s.CancelQueued(t.Context(), app.ID, f.ExecutionID)
 	assert.Equal(t, "execution_not_found", picloud.ErrorCode(err))
 }
+
+// The backlog of one app, in lanes and beside them, keeps no other app's firing out of the next claim, nor from its head.
+func TestAppsTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	noisy, quiet := testkit.App(t, s, "noisy"), testkit.App(t, s, "quiet")
+	for _, app := range []picloud.App{noisy, quiet} {
+		testkit.Script(t, s, app, "fulfil")
+		testkit.KVTrigger(t, s, app, "on-order", "fulfil", picloud.KVConfig{Collection: "*"}, nil)
+	}
+	consumer(t, s, noisy, "mailer", "mail", 0)
+	for i := range 50 {
+		put(t, s, noisy, "orders", fmt.Sprint(i), "1")
+		send(t, s, noisy, picloud.QueueMessage{Queue: "mail", Priority: 100})
+	}
+	_, late := put(t, s, quiet, "orders", "late", "1")
+	require.Len(t, late, 1)
+	first, err := s.ClaimDue(t.Context(), 4, time.Minute)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(first), 2)
+	assert.Contains(t, ids(first[:2]), late[0])
+}

@@ -162,11 +162,12 @@ func (s *Store) DeleteTrigger(ctx context.Context, appID, id string) error {
 func triggerView(t picloud.Trigger) map[string]any {
 	view := map[string]any{
 		"name": t.Name, "kind": t.Kind, "script": t.Script, "enabled": t.Enabled, "retry": t.Retry, "registered_by_principal": t.RegisteredByPrincipal,
-		"max_depth": t.MaxDepth, "cycle": t.Cycle,
+		"max_depth": t.MaxDepth, "cycle": t.Cycle, "flow": t.Flow,
 	}
 	fields := reflect.ValueOf(t)
 	for i := range fields.NumField() {
-		if f := fields.Field(i); f.Kind() == reflect.Pointer && !f.IsNil() && fields.Type().Field(i).Name != "Retry" {
+		name := fields.Type().Field(i).Name
+		if f := fields.Field(i); f.Kind() == reflect.Pointer && !f.IsNil() && name != "Retry" && name != "Flow" {
 			view["config"] = f.Interface()
 		}
 	}

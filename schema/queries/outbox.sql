@@ -17,11 +17,25 @@ UPDATE outbox o SET parked = true FROM due WHERE o.execution_id = due.execution_
 UPDATE outbox SET parked = false WHERE app_id = @app_id AND parked;
 
 -- name: OutboxClaimDue :many
--- What waits for no lane.
-WITH due AS (
-    SELECT execution_id, due_at FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
-      AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
-    ORDER BY due_at LIMIT @max FOR UPDATE SKIP LOCKED
+-- What waits for no lane: the oldest of every app, then the second oldest of every app, and so on, so that no app waits for the backlog of another. The apps are found by jumping from one to the
+-- next in the index outbox_due_by_app.
+WITH RECURSIVE app AS (
+    (SELECT o.app_id FROM outbox o WHERE o.lane IS NULL AND NOT o.parked ORDER BY o.app_id LIMIT 1)
+    UNION ALL
+    SELECT n.app_id FROM app p, LATERAL (
+        SELECT o.app_id FROM outbox o WHERE o.lane IS NULL AND NOT o.parked AND o.app_id > p.app_id ORDER BY o.app_id LIMIT 1
+    ) AS n
+), ranked AS (
+    SELECT o.execution_id, row_number() OVER (PARTITION BY p.app_id ORDER BY o.due_at) AS n
+    FROM app p, LATERAL (
+        SELECT w.execution_id, w.due_at FROM outbox w WHERE w.app_id = p.app_id AND w.lane IS NULL AND NOT w.parked AND w.due_at <= now()
+        ORDER BY w.due_at LIMIT @max::int
+    ) AS o
+    WHERE NOT EXISTS (SELECT FROM apps a WHERE a.id = p.app_id AND a.paused_at IS NOT NULL)
+), due AS (
+    SELECT o.execution_id, o.due_at FROM ranked r JOIN outbox o ON o.execution_id = r.execution_id
+    WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now()
+    ORDER BY r.n, o.due_at LIMIT @max::int FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id

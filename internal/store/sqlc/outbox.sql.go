@@ -62,10 +62,23 @@ func (q *Queries) OutboxCancelMany(ctx context.Context, arg OutboxCancelManyPara
 }
 
 const OutboxClaimDue = `-- name: OutboxClaimDue :many
-WITH due AS (
-    SELECT execution_id, due_at FROM outbox o WHERE lane IS NULL AND NOT parked AND due_at <= now()
-      AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+WITH RECURSIVE app AS (
+    (SELECT o.app_id FROM outbox o WHERE o.lane IS NULL AND NOT o.parked ORDER BY o.app_id LIMIT 1)
+    UNION ALL
+    SELECT n.app_id FROM app p, LATERAL (
+        SELECT o.app_id FROM outbox o WHERE o.lane IS NULL AND NOT o.parked AND o.app_id > p.app_id ORDER BY o.app_id LIMIT 1
+    ) AS n
+), ranked AS (
+    SELECT o.execution_id, row_number() OVER (PARTITION BY p.app_id ORDER BY o.due_at) AS n
+    FROM app p, LATERAL (
+        SELECT w.execution_id, w.due_at FROM outbox w WHERE w.app_id = p.app_id AND w.lane IS NULL AND NOT w.parked AND w.due_at <= now()
+        ORDER BY w.due_at LIMIT $1::int
+    ) AS o
+    WHERE NOT EXISTS (SELECT FROM apps a WHERE a.id = p.app_id AND a.paused_at IS NOT NULL)
+), due AS (
+    SELECT o.execution_id, o.due_at FROM ranked r JOIN outbox o ON o.execution_id = r.execution_id
+    WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now()
+    ORDER BY r.n, o.due_at LIMIT $1::int FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
@@ -118,7 +131,8 @@ type OutboxClaimDueRow struct {
 	Denied      bool
 }
 
-// What waits for no lane.
+// What waits for no lane: the oldest of every app, then the second oldest of every app, and so on, so that no app waits for the backlog of another. The apps are found by jumping from one to the
+// next in the index outbox_due_by_app.
 func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) ([]OutboxClaimDueRow, error) {
 	rows, err := q.db.Query(ctx, OutboxClaimDue, max, leaseMs)
 	if err != nil {
