@@ -1127,12 +1127,6 @@ type QueueMessage struct {
 
 // QueueTriggerConfig defines model for QueueTriggerConfig.
 type QueueTriggerConfig struct {
-	// BatchSize An execution gets up to this many messages at once, 1 to 500, as one event picloud.queue.message.batch; left out: one message, and no array.
-	BatchSize *int `json:"batch_size,omitempty"`
-
-	// BatchWindow How long a message waits for others to fill its batch; 0s (default: it takes what is there) to 1h.
-	BatchWindow *string `json:"batch_window,omitempty"`
-
 	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
 	MaxConcurrency *int `json:"max_concurrency,omitempty"`
 
