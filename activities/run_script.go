@@ -231,17 +231,23 @@ func (r *run) end(ctx context.Context, c picloud.Committed) (RunScriptResult, er
 	case picloud.Delivered:
 		return small, nil
 	case picloud.CallerGone:
-		if err := r.Journal.RecordAbandoned(ctx, r.firing, c); err != nil {
+		if err := r.Journal.RecordAbandoned(ctx, r.firing, c, 0); err != nil {
 			return r.fault(ctx, TypePlatformFault, fmt.Errorf("record abandoned execution: %w", err))
 		}
 		return small, nil
 	default:
+		if err := r.Journal.RecordAbandoned(ctx, r.firing, c, elsewhereGrace); err != nil {
+			return r.fault(ctx, TypePlatformFault, fmt.Errorf("record execution of another process's caller: %w", err))
+		}
 		if c.Result != nil && len(c.Result.Value)+len(bodyOf(c.Result)) > maxCarriedResult {
 			return small, nil // the caller's process reads it from the record
 		}
 		return RunScriptResult{End: c}, nil
 	}
 }
+
+// elsewhereGrace is how long the process of a caller has for taking the end over, before the execution counts as abandoned.
+const elsewhereGrace = 10 * time.Second
 
 // maxCarriedResult bounds, in bytes, the result that goes through Temporal's history to a caller in another process.
 const maxCarriedResult = 64 << 10

@@ -236,3 +236,13 @@ func (s *server) ListAbandonedExecutions(
 	}
 	return ListAbandonedExecutions200JSONResponse{Items: items, NextCursor: orNil(list.Next)}, nil
 }
+
+// CountAbandonedExecutions implements StrictServerInterface.
+func (s *server) CountAbandonedExecutions(ctx context.Context, request CountAbandonedExecutionsRequestObject) (CountAbandonedExecutionsResponseObject, error) {
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Abandoned.CountAbandoned(ctx, app.ID)
+	return CountAbandonedExecutions200JSONResponse{Count: n}, err
+}

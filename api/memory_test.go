@@ -392,6 +392,12 @@ func (m *memory) ListExecutions(_ context.Context, _ string, f picloud.Execution
 	return pageOf(items, page, func(x picloud.Execution) string { return x.ID }, less), nil
 }
 
+func (m *memory) CountAbandoned(context.Context, string) (int64, error) {
+	return int64(len(m.abandoned)), nil
+}
+
+func (m *memory) Received(context.Context, string) error { return nil }
+
 func (m *memory) ListAbandoned(context.Context, string, picloud.Page) (picloud.List[picloud.AbandonedExecution], error) {
 	return picloud.List[picloud.AbandonedExecution]{Items: m.abandoned}, nil
 }

@@ -74,6 +74,7 @@ func running(w *world) {
 }
 
 func chainScenarios() []scenario {
+	abandoned := shop + "/abandoned-executions/count"
 	path := shop + "/executions/" + idFinished + "/chain"
 	return []scenario{
 		{
@@ -96,6 +97,8 @@ func chainScenarios() []scenario {
 		{name: "a part of it", operation: "getExecutionChain", path: path + "?limit=1", status: 200, says: []string{`"truncated":true`}},
 		{name: "too much of it", operation: "getExecutionChain", path: path + "?limit=1001", status: 422, code: "invalid", field: "limit"},
 		{name: "of none", operation: "getExecutionChain", path: shop + "/executions/" + idNoSuchThing + "/chain", status: 404, code: "execution_not_found"},
+		{name: "abandoned", operation: "countAbandonedExecutions", path: abandoned, status: 200, says: []string{`{"count":1}`}},
+		{name: "abandoned of no app", operation: "countAbandonedExecutions", path: "/v1/apps/none/abandoned-executions/count", status: 404, code: "app_not_found"},
 		{name: "engine away", operation: "getExecutionChain", path: path, before: func(w *world) { w.engine.down = errDown }, status: 503, code: "engine_unavailable"},
 	}
 }

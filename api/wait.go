@@ -117,6 +117,9 @@ func (s *server) awaitEnd(
 			if err != nil || !x.Status.Final() {
 				return picloud.Committed{}, errLost
 			}
+			if err := s.Abandoned.Received(ctx, id); err != nil { // the caller has its answer all the same
+				s.Log.WithError(err).WithField("execution", id).Warn("cannot say that the end of an execution was received: it will be shown as abandoned")
+			}
 			return committed(x), nil
 		case <-waiting.Done():
 			select {

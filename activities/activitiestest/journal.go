@@ -141,7 +141,7 @@ func (j *Journal) CancelExecution(_ context.Context, f picloud.Firing, _ time.Ti
 }
 
 // RecordAbandoned implements picloud.Journal.
-func (j *Journal) RecordAbandoned(_ context.Context, f picloud.Firing, c picloud.Committed) error {
+func (j *Journal) RecordAbandoned(_ context.Context, f picloud.Firing, c picloud.Committed, _ time.Duration) error {
 	if err := j.fault("RecordAbandoned"); err != nil {
 		return err
 	}

@@ -21,4 +21,7 @@ type Idempotency interface {
 type Abandoned interface {
 	// ListAbandoned gives them newest first; the cursor is an execution's id.
 	ListAbandoned(ctx context.Context, appID string, page Page) (List[AbandonedExecution], error)
+	CountAbandoned(ctx context.Context, appID string) (int64, error)
+	// Received says that the end of an execution that ran in another process has reached its caller.
+	Received(ctx context.Context, executionID string) error
 }

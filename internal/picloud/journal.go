@@ -60,8 +60,8 @@ type Journal interface {
 	Path(ctx context.Context, f Firing) ([]Step, error)
 	// CancelExecution ends a canceled execution: its row with StatusCanceled.
 	CancelExecution(ctx context.Context, f Firing, startedAt time.Time) error
-	// RecordAbandoned keeps a finished execution whose caller was gone.
-	RecordAbandoned(ctx context.Context, f Firing, c Committed) error
+	// RecordAbandoned keeps a finished execution whose caller was gone; with a grace it counts as abandoned when that is over, unless Abandoned.Received comes first.
+	RecordAbandoned(ctx context.Context, f Firing, c Committed, grace time.Duration) error
 }
 
 // Dispatching is the outbox as the dispatcher works it.

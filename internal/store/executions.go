@@ -200,6 +200,23 @@ func (s *Store) ListAbandoned(ctx context.Context, appID string, page picloud.Pa
 	return cut(items, bounded(page), func(x picloud.AbandonedExecution) string { return x.ExecutionID }), nil
 }
 
+// CountAbandoned implements picloud.Abandoned.
+func (s *Store) CountAbandoned(ctx context.Context, appID string) (int64, error) {
+	n, err := s.queries.AbandonedExecutionCount(ctx, appID)
+	if err != nil {
+		return 0, fmt.Errorf("count abandoned executions: %w", err)
+	}
+	return n, nil
+}
+
+// Received implements picloud.Abandoned.
+func (s *Store) Received(ctx context.Context, executionID string) error {
+	if err := s.queries.AbandonedExecutionReceived(ctx, executionID); err != nil {
+		return fmt.Errorf("take abandoned execution back: %w", err)
+	}
+	return nil
+}
+
 // Attach implements picloud.Idempotency.
 func (s *Store) Attach(ctx context.Context, appID, key, executionID string) (string, bool, error) {
 	first, err := s.queries.IdempotencyKeyAttach(ctx, appID, key, executionID)

@@ -221,7 +221,7 @@ func (s *Store) Path(ctx context.Context, f picloud.Firing) ([]picloud.Step, err
 }
 
 // RecordAbandoned implements picloud.Journal.
-func (s *Store) RecordAbandoned(ctx context.Context, f picloud.Firing, c picloud.Committed) error {
+func (s *Store) RecordAbandoned(ctx context.Context, f picloud.Firing, c picloud.Committed, grace time.Duration) error {
 	result, err := encode(c.Result)
 	if err != nil {
 		return err
@@ -232,6 +232,7 @@ func (s *Store) RecordAbandoned(ctx context.Context, f picloud.Firing, c picloud
 	}
 	err = s.queries.AbandonedExecutionInsert(ctx, sqlc.AbandonedExecutionInsertParams{
 		ExecutionID: f.ExecutionID, AppID: f.AppID, Script: f.Script, Trigger: f.Trigger, Status: string(c.Status), Result: result, Error: failure,
+		GraceMs: grace.Milliseconds(),
 	})
 	if err != nil {
 		return fmt.Errorf("insert abandoned execution: %w", err)

@@ -72,18 +72,24 @@ ON CONFLICT (execution_id, attempt) DO NOTHING;
 SELECT execution_id, attempt, error, logs, started_at, finished_at, retry_after_ms, clock, seed FROM execution_attempts WHERE execution_id = @execution_id ORDER BY attempt;
 
 -- name: AbandonedExecutionInsert :exec
-INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error)
-SELECT @execution_id, a.id, @script, @trigger, @status, @result, @error FROM apps a WHERE a.id = @app_id
+INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error, counts_at)
+SELECT @execution_id, a.id, @script, @trigger, @status, @result, @error, now() + sqlc.arg(grace_ms)::bigint * interval '1 millisecond' FROM apps a WHERE a.id = @app_id
 ON CONFLICT (execution_id) DO NOTHING;
 
 -- name: AbandonedExecutionList :many
 SELECT * FROM abandoned_executions
-WHERE app_id = @app_id AND (sqlc.narg(before)::uuid IS NULL OR execution_id < sqlc.narg(before)::uuid)
+WHERE app_id = @app_id AND counts_at <= now() AND (sqlc.narg(before)::uuid IS NULL OR execution_id < sqlc.narg(before)::uuid)
 ORDER BY execution_id DESC LIMIT @max;
 
 -- name: IdempotencyKeyRebind :execrows
 -- Gives a key to another execution, if it is still the one's.
 UPDATE idempotency_keys SET execution_id = @after, created_at = now() WHERE app_id = @app_id AND key = @key AND execution_id = @before;
+
+-- name: AbandonedExecutionCount :one
+SELECT count(*) FROM abandoned_executions WHERE app_id = @app_id AND counts_at <= now();
+
+-- name: AbandonedExecutionReceived :exec
+DELETE FROM abandoned_executions WHERE execution_id = @execution_id AND counts_at > now();
 
 -- name: IdempotencyKeyAttach :one
 -- Gives the execution that the key stands for: the given one when the key is new or older than a day.
