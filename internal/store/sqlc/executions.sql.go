@@ -10,9 +10,20 @@ import (
 	"time"
 )
 
+const AbandonedExecutionCount = `-- name: AbandonedExecutionCount :one
+SELECT count(*) FROM abandoned_executions WHERE app_id = $1 AND counts_at <= now()
+`
+
+func (q *Queries) AbandonedExecutionCount(ctx context.Context, appID string) (int64, error) {
+	row := q.db.QueryRow(ctx, AbandonedExecutionCount, appID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const AbandonedExecutionInsert = `-- name: AbandonedExecutionInsert :exec
-INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error)
-SELECT $1, a.id, $2, $3, $4, $5, $6 FROM apps a WHERE a.id = $7
+INSERT INTO abandoned_executions (execution_id, app_id, script, trigger, status, result, error, counts_at)
+SELECT $1, a.id, $2, $3, $4, $5, $6, now() + $7::bigint * interval '1 millisecond' FROM apps a WHERE a.id = $8
 ON CONFLICT (execution_id) DO NOTHING
 `
 
@@ -23,6 +34,7 @@ type AbandonedExecutionInsertParams struct {
 	Status      string
 	Result      []byte
 	Error       []byte
+	GraceMs     int64
 	AppID       string
 }
 
@@ -34,14 +46,15 @@ func (q *Queries) AbandonedExecutionInsert(ctx context.Context, arg AbandonedExe
 		arg.Status,
 		arg.Result,
 		arg.Error,
+		arg.GraceMs,
 		arg.AppID,
 	)
 	return err
 }
 
 const AbandonedExecutionList = `-- name: AbandonedExecutionList :many
-SELECT execution_id, app_id, script, trigger, status, result, error, abandoned_at FROM abandoned_executions
-WHERE app_id = $1 AND ($2::uuid IS NULL OR execution_id < $2::uuid)
+SELECT execution_id, app_id, script, trigger, status, result, error, abandoned_at, counts_at FROM abandoned_executions
+WHERE app_id = $1 AND counts_at <= now() AND ($2::uuid IS NULL OR execution_id < $2::uuid)
 ORDER BY execution_id DESC LIMIT $3
 `
 
@@ -63,6 +76,7 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 			&i.Result,
 			&i.Error,
 			&i.AbandonedAt,
+			&i.CountsAt,
 		); err != nil {
 			return nil, err
 		}
@@ -72,6 +86,15 @@ func (q *Queries) AbandonedExecutionList(ctx context.Context, appID string, befo
 		return nil, err
 	}
 	return items, nil
+}
+
+const AbandonedExecutionReceived = `-- name: AbandonedExecutionReceived :exec
+DELETE FROM abandoned_executions WHERE execution_id = $1 AND counts_at > now()
+`
+
+func (q *Queries) AbandonedExecutionReceived(ctx context.Context, executionID string) error {
+	_, err := q.db.Exec(ctx, AbandonedExecutionReceived, executionID)
+	return err
 }
 
 const ExecutionAttemptInsert = `-- name: ExecutionAttemptInsert :exec
