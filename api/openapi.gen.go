@@ -146,6 +146,11 @@ type AbandonedExecution struct {
 	Trigger *string         `json:"trigger"`
 }
 
+// AbandonedExecutionCount defines model for AbandonedExecutionCount.
+type AbandonedExecutionCount struct {
+	Count int64 `json:"count"`
+}
+
 // AbandonedExecutionList defines model for AbandonedExecutionList.
 type AbandonedExecutionList struct {
 	Items      []AbandonedExecution `json:"items"`
@@ -1953,6 +1958,9 @@ type ServerInterface interface {
 	// ListAbandonedExecutions List the abandoned executions of an app
 	// (GET /v1/apps/{app}/abandoned-executions)
 	ListAbandonedExecutions(c *gin.Context, app AppSlug, params ListAbandonedExecutionsParams)
+	// CountAbandonedExecutions Count the abandoned executions of an app
+	// (GET /v1/apps/{app}/abandoned-executions/count)
+	CountAbandonedExecutions(c *gin.Context, app AppSlug)
 	// ListBulkReplays List the bulk replays of an app
 	// (GET /v1/apps/{app}/bulk-replays)
 	ListBulkReplays(c *gin.Context, app AppSlug, params ListBulkReplaysParams)
@@ -2407,6 +2415,31 @@ func (siw *ServerInterfaceWrapper) ListAbandonedExecutions(c *gin.Context) {
 	}
 
 	siw.Handler.ListAbandonedExecutions(c, app, params)
+}
+
+// CountAbandonedExecutions operation middleware
+func (siw *ServerInterfaceWrapper) CountAbandonedExecutions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CountAbandonedExecutions(c, app)
 }
 
 // ListBulkReplays operation middleware
@@ -4770,6 +4803,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/:execution/cancel", wrapper.CancelExecution)
 	router.GET(options.BaseURL+"/v1/apps/:app/executions/:execution/chain", wrapper.GetExecutionChain)
 	router.POST(options.BaseURL+"/v1/apps/:app/executions/cancel", wrapper.CancelExecutions)
+	router.GET(options.BaseURL+"/v1/apps/:app/abandoned-executions/count", wrapper.CountAbandonedExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/abandoned-executions", wrapper.ListAbandonedExecutions)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters", wrapper.ListDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/count", wrapper.CountDeadLetters)
@@ -5855,6 +5889,76 @@ type ListAbandonedExecutions500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAbandonedExecutions500ApplicationProblemPlusJSONResponse) VisitListAbandonedExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountAbandonedExecutionsRequestObject struct {
+	App AppSlug `json:"app"`
+}
+
+type CountAbandonedExecutionsResponseObject interface {
+	VisitCountAbandonedExecutionsResponse(w http.ResponseWriter) error
+}
+
+type CountAbandonedExecutions200JSONResponse AbandonedExecutionCount
+
+func (response CountAbandonedExecutions200JSONResponse) VisitCountAbandonedExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountAbandonedExecutions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountAbandonedExecutions401ApplicationProblemPlusJSONResponse) VisitCountAbandonedExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountAbandonedExecutions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountAbandonedExecutions404ApplicationProblemPlusJSONResponse) VisitCountAbandonedExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountAbandonedExecutions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CountAbandonedExecutions500ApplicationProblemPlusJSONResponse) VisitCountAbandonedExecutionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -12246,6 +12350,9 @@ type StrictServerInterface interface {
 	// ListAbandonedExecutions List the abandoned executions of an app
 	// (GET /v1/apps/{app}/abandoned-executions)
 	ListAbandonedExecutions(ctx context.Context, request ListAbandonedExecutionsRequestObject) (ListAbandonedExecutionsResponseObject, error)
+	// CountAbandonedExecutions Count the abandoned executions of an app
+	// (GET /v1/apps/{app}/abandoned-executions/count)
+	CountAbandonedExecutions(ctx context.Context, request CountAbandonedExecutionsRequestObject) (CountAbandonedExecutionsResponseObject, error)
 	// ListBulkReplays List the bulk replays of an app
 	// (GET /v1/apps/{app}/bulk-replays)
 	ListBulkReplays(ctx context.Context, request ListBulkReplaysRequestObject) (ListBulkReplaysResponseObject, error)
@@ -12655,6 +12762,24 @@ func (h *strictHandler) ListAbandonedExecutions(c *gin.Context, app AppSlug, par
 		return
 	}
 	if err := response.VisitListAbandonedExecutionsResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// CountAbandonedExecutions reads the request, calls the operation and writes its answer.
+func (h *strictHandler) CountAbandonedExecutions(c *gin.Context, app AppSlug) {
+	var request CountAbandonedExecutionsRequestObject
+	request.App = app
+	response, err := h.operations.CountAbandonedExecutions(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitCountAbandonedExecutionsResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

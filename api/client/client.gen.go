@@ -148,6 +148,11 @@ type AbandonedExecution struct {
 	Trigger *string         `json:"trigger"`
 }
 
+// AbandonedExecutionCount defines model for AbandonedExecutionCount.
+type AbandonedExecutionCount struct {
+	Count int64 `json:"count"`
+}
+
 // AbandonedExecutionList defines model for AbandonedExecutionList.
 type AbandonedExecutionList struct {
 	Items      []AbandonedExecution `json:"items"`
@@ -2107,6 +2112,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/apps/{app}/abandoned-executions (the `ListAbandonedExecutions` operationId).
 	ListAbandonedExecutions(ctx context.Context, app AppSlug, params *ListAbandonedExecutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CountAbandonedExecutions Count the abandoned executions of an app
+	//
+	// Executions that ended when their waiting caller was gone, as far as they are kept (PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS).
+	//
+	// Corresponds with GET /v1/apps/{app}/abandoned-executions/count (the `CountAbandonedExecutions` operationId).
+	CountAbandonedExecutions(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListBulkReplays List the bulk replays of an app
 	//
 	// Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
@@ -2992,6 +3004,23 @@ func (c *Client) PatchApp(ctx context.Context, app AppSlug, body PatchAppJSONReq
 // Corresponds with GET /v1/apps/{app}/abandoned-executions (the `ListAbandonedExecutions` operationId).
 func (c *Client) ListAbandonedExecutions(ctx context.Context, app AppSlug, params *ListAbandonedExecutionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAbandonedExecutionsRequest(c.Server, app, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CountAbandonedExecutions Count the abandoned executions of an app
+//
+// Executions that ended when their waiting caller was gone, as far as they are kept (PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS).
+//
+// Corresponds with GET /v1/apps/{app}/abandoned-executions/count (the `CountAbandonedExecutions` operationId).
+func (c *Client) CountAbandonedExecutions(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCountAbandonedExecutionsRequest(c.Server, app)
 	if err != nil {
 		return nil, err
 	}
@@ -4883,6 +4912,40 @@ func NewListAbandonedExecutionsRequest(server string, app AppSlug, params *ListA
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCountAbandonedExecutionsRequest constructs an http.Request for the CountAbandonedExecutions method
+func NewCountAbandonedExecutionsRequest(server string, app AppSlug) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/abandoned-executions/count", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8387,6 +8450,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/apps/{app}/abandoned-executions (the `ListAbandonedExecutions` operationId).
 	ListAbandonedExecutionsWithResponse(ctx context.Context, app AppSlug, params *ListAbandonedExecutionsParams, reqEditors ...RequestEditorFn) (*ListAbandonedExecutionsResponse, error)
 
+	// CountAbandonedExecutionsWithResponse Count the abandoned executions of an app
+	//
+	// Executions that ended when their waiting caller was gone, as far as they are kept (PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/abandoned-executions/count (the `CountAbandonedExecutions` operationId).
+	CountAbandonedExecutionsWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*CountAbandonedExecutionsResponse, error)
+
 	// ListBulkReplaysWithResponse List the bulk replays of an app
 	//
 	// Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
@@ -9909,6 +9981,68 @@ func (r ListAbandonedExecutionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAbandonedExecutionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CountAbandonedExecutionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AbandonedExecutionCount
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CountAbandonedExecutionsResponse) GetJSON200() *AbandonedExecutionCount {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CountAbandonedExecutionsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CountAbandonedExecutionsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CountAbandonedExecutionsResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r CountAbandonedExecutionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CountAbandonedExecutionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CountAbandonedExecutionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CountAbandonedExecutionsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14671,6 +14805,21 @@ func (c *ClientWithResponses) ListAbandonedExecutionsWithResponse(ctx context.Co
 	return ParseListAbandonedExecutionsResponse(rsp)
 }
 
+// CountAbandonedExecutionsWithResponse Count the abandoned executions of an app
+//
+// Executions that ended when their waiting caller was gone, as far as they are kept (PICLOUD_ABANDONED_EXECUTIONS_RETENTION_DAYS).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/abandoned-executions/count (the `CountAbandonedExecutions` operationId).
+func (c *ClientWithResponses) CountAbandonedExecutionsWithResponse(ctx context.Context, app AppSlug, reqEditors ...RequestEditorFn) (*CountAbandonedExecutionsResponse, error) {
+	rsp, err := c.CountAbandonedExecutions(ctx, app, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCountAbandonedExecutionsResponse(rsp)
+}
+
 // ListBulkReplaysWithResponse List the bulk replays of an app
 //
 // Newest first. Finished ones are kept for PICLOUD_DEAD_LETTER_RETENTION_DAYS.
@@ -16488,6 +16637,53 @@ func ParseListAbandonedExecutionsResponse(rsp *http.Response) (*ListAbandonedExe
 			return nil, err
 		}
 		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCountAbandonedExecutionsResponse parses an HTTP response from a CountAbandonedExecutionsWithResponse call
+func ParseCountAbandonedExecutionsResponse(rsp *http.Response) (*CountAbandonedExecutionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CountAbandonedExecutionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AbandonedExecutionCount
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal

@@ -17,6 +17,7 @@ type AbandonedExecution struct {
 	Result      []byte
 	Error       []byte
 	AbandonedAt time.Time
+	CountsAt    time.Time
 }
 
 type ApiKey struct {
