@@ -41,7 +41,7 @@ func parseExecutionFilter(q ListExecutionsParams) (picloud.ExecutionFilter, erro
 	if f.Status != "" && !slices.Contains(picloud.Statuses, f.Status) {
 		return f, picloud.InvalidField("status", "must be queued, running, waiting, succeeded, failed, dead_lettered or canceled")
 	}
-	if f.Kind != "" && f.Kind != picloud.KindInvoke {
+	if f.Kind != "" && f.Kind != picloud.KindInvoke && f.Kind != picloud.KindMail {
 		if err := checkKind(f.Kind); err != nil {
 			return f, err
 		}

@@ -32,6 +32,7 @@ var record = flag.Bool("record", false, "record the histories that testdata/repl
 // scenario is one way an Execution may go, on a real Temporal.
 type scenario struct {
 	script Script
+	mail   error // what the relay says to the first try; then it takes the mail
 	change func(*picloud.Firing)
 	fault  func(method string) error
 	cancel enumspb.EventType // is asked for when the history has such an event; 0 = not at all
@@ -47,6 +48,7 @@ const (
 func scenarios() map[string]scenario {
 	quick := func(f *picloud.Firing) { f.Retry.InitialInterval = 10 * time.Millisecond }
 	long := func(f *picloud.Firing) { quick(f); f.Wall = time.Minute }
+	mailed := func(f *picloud.Firing) { f.Kind, f.What = picloud.KindMail, "mail to a@b.example" }
 	var opened atomic.Int32
 	return map[string]scenario{
 		"succeeded":      {script: Returns(`{"ok":true}`), status: completed},
@@ -71,7 +73,9 @@ func scenarios() map[string]scenario {
 				return nil
 			},
 		},
-		"canceled": {script: Hangs(), change: long, cancel: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, status: canceled},
+		"mail_sent":    {mail: errLater, change: mailed, status: completed},
+		"mail_refused": {mail: &picloud.MailRefused{Message: "550"}, change: mailed, status: failed},
+		"canceled":     {script: Hangs(), change: long, cancel: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, status: canceled},
 		"canceled_between": {
 			script: Throws(typeError), change: func(f *picloud.Firing) { f.Retry.InitialInterval = time.Hour; f.Retry.MaximumInterval = time.Hour },
 			cancel: enumspb.EVENT_TYPE_TIMER_STARTED, status: canceled,
@@ -94,7 +98,9 @@ func (s scenario) play(t *testing.T, e *engine.Engine) *historypb.History {
 	t.Helper()
 	journal := &Journal{Fault: s.fault}
 	sandbox := &Sandbox{Script: s.script}
-	w := worker.New(e.Client(), &activities.Activities{Journal: journal, Sandbox: sandbox}, worker.Options{StopTimeout: time.Second})
+	w := worker.New(e.Client(), &activities.Activities{
+		Journal: journal, Sandbox: sandbox, Mails: &Mails{Journal: journal}, Courier: &Courier{Answers: []error{s.mail, nil}},
+	}, worker.Options{StopTimeout: time.Second})
 	require.NoError(t, w.Start())
 	defer w.Stop()
 
@@ -110,7 +116,7 @@ func (s scenario) play(t *testing.T, e *engine.Engine) *historypb.History {
 	require.NoError(t, e.Start(ctx, f), "started already is success")
 	if s.cancel != 0 {
 		testkit.Until(t, 10*time.Second, "time to cancel", func() bool {
-			return len(sandbox.Runs()) > 0 && slices.ContainsFunc(historyOf(t, e, workflows.ExecutionID(f.ExecutionID)).GetEvents(), func(event *historypb.HistoryEvent) bool {
+			return len(sandbox.Runs()) > 0 && slices.ContainsFunc(historyOf(t, e, workflowID(f)).GetEvents(), func(event *historypb.HistoryEvent) bool {
 				return event.GetEventType() == s.cancel
 			})
 		})
@@ -119,13 +125,13 @@ func (s scenario) play(t *testing.T, e *engine.Engine) *historypb.History {
 	require.NoError(t, e.Await(ctx, f.ExecutionID))
 	require.NoError(t, e.Start(ctx, f), "so is finished already")
 
-	described, err := e.Client().DescribeWorkflowExecution(ctx, workflows.ExecutionID(f.ExecutionID), "")
+	described, err := e.Client().DescribeWorkflowExecution(ctx, workflowID(f), "")
 	require.NoError(t, err)
 	require.Equal(t, s.status, described.GetWorkflowExecutionInfo().GetStatus())
 	_, ended := journal.End(f.ExecutionID)
 	require.True(t, ended)
 
-	return historyOf(t, e, workflows.ExecutionID(f.ExecutionID))
+	return historyOf(t, e, workflowID(f))
 }
 
 // TestRecordedBulkReplay plays a bulk replay on a real Temporal, with the query that shows its progress, and records its history as TestRecordedScenarios does.
@@ -195,4 +201,12 @@ func write(t *testing.T, history *historypb.History, file string) {
 	require.NoError(t, json.Indent(&pretty, data, "", "  ")) // protojson's own spaces vary
 	pretty.WriteByte('\n')
 	require.NoError(t, os.WriteFile(file, pretty.Bytes(), 0o644))
+}
+
+// workflowID is the id of the firing's workflow.
+func workflowID(f picloud.Firing) string {
+	if f.Kind == picloud.KindMail {
+		return workflows.MailID(f.ExecutionID)
+	}
+	return workflows.ExecutionID(f.ExecutionID)
 }
