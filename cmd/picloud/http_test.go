@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"mime/multipart"
@@ -22,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/api/client"
+	"github.com/picloud/picloud/internal/apply"
 	"github.com/picloud/picloud/internal/testkit"
 )
 
@@ -265,4 +267,31 @@ func TestHTTPTriggers(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"methods":["GET","POST"],"path":"/orders/:id/lines/:line","mode":"sync","auth":"none",
 		"cors":{"origins":["https://shop.example"],"headers":["X-Own"],"credentials":true,"max_age":"10m"}}`, string(config))
+}
+
+// TestWebhooksExample deploys examples/webhooks, whose secrets come from the environment, and delivers to it.
+func TestWebhooksExample(t *testing.T) {
+	up := testkit.Up(t)
+	m, err := apply.Read("../../examples/webhooks")
+	require.NoError(t, err)
+	require.ErrorContains(t, apply.Apply(t.Context(), up.Client, m, func(string) {}), "set the environment variable GITHUB_WEBHOOK")
+	t.Setenv("GITHUB_WEBHOOK", "secret of github")
+	t.Setenv("STRIPE_WEBHOOK", "secret of stripe")
+	require.NoError(t, apply.Apply(t.Context(), up.Client, m, func(step string) { require.NotContains(t, step, "secret of") }))
+	const body = `{"id":"evt_9","type":"invoice.paid"}`
+	for sender, status := range map[string]int{"github": 202, "stripe": 200} {
+		headers := senders[sender](t, "secret of "+sender, "d-9", body, time.Now())
+		headers["Content-Type"] = "application/json"
+		answer, said := request(t, up, http.MethodPost, "/run/webhooks/receive/"+sender, body, headers)
+		require.Equal(t, status, answer.StatusCode, said)
+	}
+	for _, key := range []string{"github:d-9", "stripe:evt_9"} {
+		testkit.Eventually(t, settling, func() error {
+			got, err := up.Client.GetKVWithResponse(t.Context(), "webhooks", "deliveries", key, nil)
+			if err == nil && got.StatusCode() != http.StatusOK {
+				err = errors.New("not kept yet: " + key)
+			}
+			return err //nolint:wrapcheck // of the test
+		})
+	}
 }

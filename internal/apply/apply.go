@@ -16,7 +16,7 @@ type Report func(step string)
 // first error; applying again goes on from there.
 func Apply(ctx context.Context, c *client.ClientWithResponses, m Manifest, report Report) error {
 	a := applier{c: c, m: m, report: report}
-	for _, step := range []func(context.Context) error{a.app, a.scripts, a.triggers} {
+	for _, step := range []func(context.Context) error{a.app, a.secrets, a.scripts, a.triggers} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type Manifest struct {
 	Name     string             `yaml:"name"` // of the app, for people
 	Scripts  map[string]*Script `yaml:"scripts"`
 	Triggers []Trigger          `yaml:"triggers"`
+	Secrets  []string           `yaml:"secrets"` // names: a value comes from the environment variable of that name, or is there already
 
 	dir string
 }
