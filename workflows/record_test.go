@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/picloud/picloud/activities"
@@ -56,7 +57,10 @@ func scenarios() map[string]scenario {
 		"long_retried":   {script: InTurn(Throws(typeError), Throws(typeError), Returns(`1`)), change: long, status: completed},
 		"dead_lettered":  {script: Throws(typeError), change: quick, status: failed},
 		"depth_exceeded": {script: Returns(`1`), change: func(f *picloud.Firing) { f.Depth = f.MaxDepth + 1 }, status: failed},
-		"sync_failed":    {script: Throws(typeError), change: func(f *picloud.Firing) { f.ReplyTo = "elsewhere/1" }, status: failed},
+		"refused": {script: Returns(`1`), change: func(f *picloud.Firing) {
+			f.Refusal = &picloud.ScriptError{Reason: picloud.ReasonFilterError, Type: "FilterError", Message: "no such key: total", NonRetryable: true}
+		}, status: failed},
+		"sync_failed": {script: Throws(typeError), change: func(f *picloud.Firing) { f.ReplyTo = "elsewhere/1" }, status: failed},
 		"expired": {
 			script: Throws(typeError), status: failed,
 			change: func(f *picloud.Firing) {
@@ -132,6 +136,34 @@ func (s scenario) play(t *testing.T, e *engine.Engine) *historypb.History {
 	require.True(t, ended)
 
 	return historyOf(t, e, workflowID(f))
+}
+
+// TestRecordedTicks plays ticks of a cron trigger on a real Temporal: one with an execution, and one whose trigger is gone or whose filter refuses it.
+func TestRecordedTicks(t *testing.T) {
+	namespace := enginetest.Namespace(t)
+	for name, firing := range map[string]*picloud.Firing{"cron_tick": cronFiring(), "cron_tick_idle": nil} {
+		t.Run(name, func(t *testing.T) {
+			e := enginetest.New(t, namespace)
+			journal := &Journal{}
+			w := worker.New(e.Client(), &activities.Activities{Journal: journal, Sandbox: &Sandbox{Script: Returns(`1`)}, Ticks: &trigger{firing: firing}}, worker.Options{StopTimeout: time.Second})
+			require.NoError(t, w.Start())
+			defer w.Stop()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			id := workflows.CronIDPrefix + testkit.Unique("t")
+			run, err := e.Client().ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, workflows.CronTickName, workflows.CronTickInput{TriggerID: "t"})
+			require.NoError(t, err)
+			var result workflows.CronTickResult
+			require.NoError(t, run.Get(ctx, &result))
+			require.Equal(t, firing == nil, result.ExecutionID == "")
+			if firing != nil {
+				end, ended := journal.End(result.ExecutionID)
+				require.True(t, ended)
+				require.Equal(t, picloud.StatusSucceeded, end.Status)
+			}
+			recordAs(t, name, historyOf(t, e, id))
+		})
+	}
 }
 
 // TestRecordedBulkReplay plays a bulk replay on a real Temporal, with the query that shows its progress, and records its history as TestRecordedScenarios does.
