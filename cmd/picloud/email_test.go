@@ -177,7 +177,7 @@ func TestEmailToOneself(t *testing.T) {
 	refused, err := up.Client.InvokeScriptWithResponse(t.Context(), "shop", "out", client.Invoke{})
 	require.NoError(t, err)
 	assert.Contains(t, string(refused.Body), "set PICLOUD_SMTP_RELAY_URL")
-	require.NoError(t, smtp.SendMail(up.SMTPAddress, nil, "ann@localhost", []string{"ping@shop.localhost"}, []byte("Subject: go\r\nX-PiCloud-Depth: 99\r\n\r\nx\r\n")))
+	mailtest.Send(t, up.SMTPAddress, "ann@localhost", "ping@shop.localhost", "Subject: go\r\nX-PiCloud-Depth: 99\r\n\r\nx\r\n")
 	testkit.Eventually(t, settling, func() error {
 		letters, err := up.Client.ListDeadLettersWithResponse(t.Context(), "shop", &client.ListDeadLettersParams{})
 		if err != nil {

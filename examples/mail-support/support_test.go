@@ -2,7 +2,6 @@
 package support_test
 
 import (
-	"net/smtp"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ func TestSupport(t *testing.T) {
 	send := func(to, text string, headers ...string) {
 		t.Helper()
 		mail := strings.Join(append(headers, "From: Ann <ann@b.example>", "Subject: My order", "Message-ID: <1@b.example>", "", text, ""), "\r\n")
-		require.NoError(t, smtp.SendMail(up.SMTPAddress, nil, "ann@b.example", []string{to}, []byte(mail)))
+		mailtest.Send(t, up.SMTPAddress, "ann@b.example", to, mail)
 	}
 	ticket := func() string {
 		found, err := up.Client.GetKVWithResponse(t.Context(), "mail-support", "tickets", "1", &client.GetKVParams{})
