@@ -44,7 +44,7 @@ func (a *Activities) HandOverMail(ctx context.Context, in HandOverMailInput) (Ha
 		return HandOverMailResult{End: picloud.Committed{Status: committed.Status, Error: committed.Error}}, nil
 	}
 	local, err := a.Courier.HandOver(ctx, mail)
-	if refused, ok := errors.AsType[*picloud.MailRefused](err); ok {
+	if refused, ok := errors.AsType[*picloud.MailRefusedError](err); ok {
 		return HandOverMailResult{}, a.mailFailure(ctx, undeliverable(typeMailRefused, refused.Message), began, true)
 	}
 	if err != nil {

@@ -60,7 +60,7 @@ func (s *server) answerResponse(c *gin.Context, id string, r picloud.Response) {
 	}
 	h := c.Writer.Header()
 	for _, pair := range r.Headers {
-		if name := http.CanonicalHeaderKey(strings.TrimSpace(pair[0])); !ownHeaders[name] && !(isCORS(name) && h.Get(name) != "") {
+		if name := http.CanonicalHeaderKey(strings.TrimSpace(pair[0])); !ownHeaders[name] && (!isCORS(name) || h.Get(name) == "") {
 			h.Add(name, pair[1]) // a Content-Security-Policy of its own narrows that of its door: both hold
 		}
 	}

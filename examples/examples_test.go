@@ -146,7 +146,7 @@ func signUps(t *testing.T, w world) {
 	publish := func(data string) []string {
 		sent, err := w.Client.PublishMessageWithResponse(t.Context(), app, "user.signed-up", client.TopicMessage{Data: json.RawMessage(data)},
 			func(_ context.Context, r *http.Request) error {
-				r.Header.Set("traceparent", "00-"+trace+"-b7ad6b7169203331-01")
+				r.Header.Set("Traceparent", "00-"+trace+"-b7ad6b7169203331-01")
 				return nil
 			})
 		require.NoError(t, err)

@@ -78,7 +78,7 @@ func scenarios() map[string]scenario {
 			},
 		},
 		"mail_sent":    {mail: errLater, change: mailed, status: completed},
-		"mail_refused": {mail: &picloud.MailRefused{Message: "550"}, change: mailed, status: failed},
+		"mail_refused": {mail: &picloud.MailRefusedError{Message: "550"}, change: mailed, status: failed},
 		"canceled":     {script: Hangs(), change: long, cancel: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, status: canceled},
 		"canceled_between": {
 			script: Throws(typeError), change: func(f *picloud.Firing) { f.Retry.InitialInterval = time.Hour; f.Retry.MaximumInterval = time.Hour },

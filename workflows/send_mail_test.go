@@ -41,7 +41,7 @@ func TestMailsThatArePutOffGoLater(t *testing.T) {
 }
 
 func TestMailsThatAreRefusedAreDeadLetters(t *testing.T) {
-	h := mailing(t, errLater, &picloud.MailRefused{Message: "550 no such user"})
+	h := mailing(t, errLater, &picloud.MailRefusedError{Message: "550 no such user"})
 	h.ExecuteWorkflow(workflows.SendMailName, mailFiring())
 	e, ended := h.failure(t)
 	assert.Equal(t, "MailRefused", e.Type())

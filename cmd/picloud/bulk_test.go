@@ -94,7 +94,7 @@ func TestBulkReplay(t *testing.T) {
 		return nil
 	})
 	end := progress()
-	assert.EqualValues(t, []int64{int64(letters), int64(letters), 0}, []int64{end.Total, end.Replayed, end.Skipped})
+	assert.Equal(t, []int64{int64(letters), int64(letters), 0}, []int64{end.Total, end.Replayed, end.Skipped})
 	testkit.Eventually(t, patience, func() error {
 		if n := len(list(t, up, "seen")); n != letters {
 			return fmt.Errorf("%d of %d have run", n, letters)
@@ -167,7 +167,7 @@ func TestDryRuns(t *testing.T) {
 		return b.Status == "completed"
 	})
 	require.NotNil(t, b.Report)
-	assert.EqualValues(t, []int64{letters, 21, 4, 21}, []int64{b.Replayed, b.Report.Pass, b.Report.Fail, b.Report.KeysChangedSince})
+	assert.Equal(t, []int64{letters, 21, 4, 21}, []int64{b.Replayed, b.Report.Pass, b.Report.Fail, b.Report.KeysChangedSince})
 	messages := map[string]int{}
 	for _, f := range b.Report.Failing {
 		messages[f.Error.Type+": "+f.Error.Message]++

@@ -28,7 +28,7 @@ import (
 )
 
 // request sends one request without a key, and gives its answer.
-func request(t *testing.T, up *testkit.Instance, method, path, body string, headers map[string]string) (*http.Response, string) {
+func request(t *testing.T, up *testkit.Instance, method, path, body string, headers map[string]string) (answered, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, up.URL+path, strings.NewReader(body))
 	require.NoError(t, err)
@@ -40,7 +40,13 @@ func request(t *testing.T, up *testkit.Instance, method, path, body string, head
 	defer answer.Body.Close() //nolint:errcheck // it was read
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
-	return answer, string(text)
+	return answered{answer.StatusCode, answer.Header}, string(text)
+}
+
+// answered is an answer whose body was read.
+type answered struct {
+	StatusCode int
+	Header     http.Header
 }
 
 func mac(secret, text string) []byte {
@@ -109,7 +115,7 @@ func TestWebhooks(t *testing.T) {
 
 	for sender, sign := range senders {
 		path, body, now := "/run/shop/hooks/"+sender+"/"+sender, `{"id":"evt_`+sender+`","what":"paid"}`, time.Now()
-		post := func(body string, headers map[string]string) (*http.Response, string) {
+		post := func(body string, headers map[string]string) (answered, string) {
 			sent := map[string]string{"Content-Type": "application/json"}
 			maps.Copy(sent, headers)
 			return request(t, up, http.MethodPost, path, body, sent)
@@ -134,8 +140,8 @@ func TestWebhooks(t *testing.T) {
 		require.JSONEq(t, `{"n":1,"what":"paid","principal":true,"key":null}`, said)
 		again, repeated := post(body, signed)
 		assert.Equal(t, said, repeated, "a delivery that comes again runs once")
-		assert.Equal(t, first.Header.Get("X-PiCloud-Execution"), again.Header.Get("X-PiCloud-Execution"))
-		assert.Equal(t, "admin", execution(t, up, first.Header.Get("X-PiCloud-Execution")).Principal, "it runs as who registered the trigger")
+		assert.Equal(t, first.Header.Get("X-Picloud-Execution"), again.Header.Get("X-Picloud-Execution"))
+		assert.Equal(t, "admin", execution(t, up, first.Header.Get("X-Picloud-Execution")).Principal, "it runs as who registered the trigger")
 
 		body = `{"id":"evt_2","what":"refunded"}`
 		_, said = post(body, sign(t, secret, "d-2", body, now.Add(time.Second)))
@@ -157,7 +163,7 @@ func TestWebhooks(t *testing.T) {
 	require.Equal(t, 200, well.StatusCode, said)
 	third, said := request(t, up, http.MethodPost, "/run/shop/flaky", `{}`, signed)
 	require.Equal(t, 200, third.StatusCode, said)
-	require.Equal(t, well.Header.Get("X-PiCloud-Execution"), third.Header.Get("X-PiCloud-Execution"))
+	require.Equal(t, well.Header.Get("X-Picloud-Execution"), third.Header.Get("X-Picloud-Execution"))
 
 	// While the secret is changed, both are valid; when it is gone, nothing is let in.
 	putSecret(t, up, "HOOKS", "whsec_bmV3IHNlY3JldA==\n"+secret)
@@ -235,7 +241,7 @@ func TestHTTPTriggers(t *testing.T) {
 	preflight := func(origin, method, headers string) http.Header {
 		answer, said := request(t, up, http.MethodOptions, path, "", map[string]string{"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers})
 		require.Less(t, answer.StatusCode, 500, said)
-		require.Empty(t, answer.Header.Get("X-PiCloud-Execution"))
+		require.Empty(t, answer.Header.Get("X-Picloud-Execution"))
 		return answer.Header
 	}
 	h := preflight("https://shop.example", "POST", "x-own")

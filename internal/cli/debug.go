@@ -280,7 +280,9 @@ func value[T any](p *T) (v T) {
 
 // refusal is the error for an answer that is none of the good ones.
 func refusal(doing string, status int, body []byte) error {
-	var problem struct{ Detail string }
+	var problem struct {
+		Detail string `json:"detail"`
+	}
 	if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
 		problem.Detail = http.StatusText(status)
 	}

@@ -79,7 +79,7 @@ func (r *Runner) run(ctx context.Context, e picloud.Endpoint, event picloud.Even
 	}
 	result.FinishedAt = time.Now().UTC()
 	if result.Outcome.Failure != nil {
-		return result, nil
+		return result, nil //nolint:nilerr // the script failed: that is the result
 	}
 	if result.Effects, err = r.compare(ctx, e.App.ID, result.Outcome.Effects, failed); err != nil {
 		return result, err

@@ -76,7 +76,7 @@ func (c *Courier) HandOver(ctx context.Context, m picloud.Mail) (*picloud.Receiv
 }
 
 func refusedf(format string, args ...any) error {
-	return &picloud.MailRefused{Message: fmt.Sprintf(format, args...)}
+	return &picloud.MailRefusedError{Message: fmt.Sprintf(format, args...)}
 }
 
 func (c *Courier) find(ctx context.Context, address string, box picloud.Mailbox) error {

@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	relay := mailtest.NewRelay(t, 451, 550, 250, 550, 451)
 	c := newCourier(t, newPost(t, nil), "smtp://"+relay.Address)
-	var refused *picloud.MailRefused
+	var refused *picloud.MailRefusedError
 	one := outgoing
 	one.CC, one.BCC = nil, nil
 	_, err := c.HandOver(t.Context(), one)
@@ -96,7 +96,7 @@ func TestHandOverToOwnMailboxes(t *testing.T) {
 	assert.Equal(t, "<0190.1@localhost>", d.Headers["message-id"])
 	assert.Empty(t, d.Malformed)
 
-	var refused *picloud.MailRefused
+	var refused *picloud.MailRefusedError
 	m.CC = picloud.Addresses{"nobody@shop.localhost"}
 	_, err = c.HandOver(t.Context(), m)
 	require.ErrorAs(t, err, &refused)

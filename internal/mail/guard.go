@@ -54,7 +54,7 @@ func (g *guard) admit(c net.Conn) *guarded {
 // stop ends the waiting of all connections for their clients: each is told 421 when it would read on, after the answer that it is making.
 func (g *guard) stop() {
 	g.stopping.Store(true)
-	_ = g.Listener.Close() // by itself: the library does not know it until it serves
+	_ = g.Listener.Close() //nolint:staticcheck // the listener's own Close, by itself: the library does not know it until it serves
 	for _, c := range g.all() {
 		_ = c.SetReadDeadline(time.Time{})
 	}

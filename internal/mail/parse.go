@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"slices"
@@ -87,7 +88,7 @@ func readEnvelope(raw []byte) (parsed *enmime.Envelope, err error) {
 		return nil, err
 	}
 	if parsed.Root == nil || len(parsed.Root.Header) == 0 {
-		return nil, fmt.Errorf("it has no headers")
+		return nil, errors.New("it has no headers")
 	}
 	return parsed, nil
 }

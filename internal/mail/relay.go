@@ -72,7 +72,7 @@ func ParseRelay(text string) (*Relay, error) {
 	return &Relay{host: u.Hostname(), options: options}, nil
 }
 
-// send hands a mail over for some recipients. A *picloud.MailRefused when the relay says that it will never take it, for one of them or at all; whatever else goes
+// send hands a mail over for some recipients. A *picloud.MailRefusedError when the relay says that it will never take it, for one of them or at all; whatever else goes
 // wrong may go away: it is away, cannot be logged in to, or puts the mail off (4xx).
 func (r *Relay) send(ctx context.Context, from string, recipients []string, mail io.WriterTo) error {
 	dialer, err := gomail.NewClient(r.host, r.options...)
@@ -83,8 +83,8 @@ func (r *Relay) send(ctx context.Context, from string, recipients []string, mail
 	if err != nil {
 		return fmt.Errorf("reach relay: %w", err)
 	}
-	defer client.Close()                                          //nolint:errcheck // the mail is handed over, or is not
-	defer context.AfterFunc(ctx, func() { _ = client.Close() })() //nolint:errcheck // as above
+	defer client.Close() //nolint:errcheck // the mail is handed over, or is not
+	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
 	if err := client.UpdateDeadline(relayTimeout); err != nil {
 		return fmt.Errorf("reach relay: %w", err)
 	}
@@ -94,7 +94,7 @@ func (r *Relay) send(ctx context.Context, from string, recipients []string, mail
 	var delayed error
 	for _, address := range recipients {
 		err := refusalOrNil("<"+address+">", client.Rcpt(bracketed(address)))
-		if _, never := errors.AsType[*picloud.MailRefused](err); never {
+		if _, never := errors.AsType[*picloud.MailRefusedError](err); never {
 			return err
 		}
 		delayed = errors.Join(delayed, err)

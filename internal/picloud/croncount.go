@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Count gives how often the times come from from to to, both included, in a time zone; it stops counting past most.
+// Count gives how often the times come between two instants, both included, in a time zone; it stops counting past most.
 func (t CronTimes) Count(from, to time.Time, zone *time.Location, most int) int {
 	if t.Every > 0 {
 		every := int64(t.Every / time.Second) // whole seconds, counted from the epoch as Temporal does

@@ -218,17 +218,17 @@ func (r MailRules) Complete(m Mail, executionID string, n int, app, script strin
 	return m, nil
 }
 
-// MailRefused is the end of a mail that cannot be handed over: trying again would not help.
-type MailRefused struct {
+// MailRefusedError is the end of a mail that cannot be handed over: trying again would not help.
+type MailRefusedError struct {
 	Message string // what the server said, or what is wrong
 }
 
 // Error gives the message.
-func (e *MailRefused) Error() string { return e.Message }
+func (e *MailRefusedError) Error() string { return e.Message }
 
 // Courier hands mails over.
 type Courier interface {
-	// HandOver gives a mail to the relay, as far as it has recipients at other domains, and gives what those at the instance's own get: nil = nobody. A *MailRefused
+	// HandOver gives a mail to the relay, as far as it has recipients at other domains, and gives what those at the instance's own get: nil = nobody. A *MailRefusedError
 	// is final; every other error may go away. The mail may arrive although the answer was lost: it is handed over at least once, under one Message-ID.
 	HandOver(ctx context.Context, m Mail) (*Received, error)
 }

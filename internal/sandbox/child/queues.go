@@ -53,17 +53,24 @@ func (r *run) queueMessage(call goja.FunctionCall) (frame.Call, error) {
 			}
 			m.Priority = int(n)
 		}
-		if v := options.Get("orderingKey"); v != nil && !goja.IsUndefined(v) {
-			if m.OrderingKey, err = r.stringArg("orderingKey", v); err != nil {
-				return frame.Call{}, err
-			}
-			if m.OrderingKey == "" {
-				return frame.Call{}, typeError("orderingKey must not be empty: leave it out where no order is wanted")
-			}
+		if m.OrderingKey, err = r.orderingKey(options.Get("orderingKey")); err != nil {
+			return frame.Call{}, err
 		}
 	}
 	if e := picloud.AsError(m.Check()); e != nil {
 		return frame.Call{}, typeError(e.Fields[0].Field + " " + e.Fields[0].Message)
 	}
 	return frame.Call{Op: frame.OpQueueSend, To: m.Queue, DelayMS: m.Delay.Milliseconds(), Priority: m.Priority, Order: m.OrderingKey}, nil
+}
+
+// orderingKey reads the option of that name; "" where it is left out.
+func (r *run) orderingKey(v goja.Value) (string, error) {
+	if v == nil || goja.IsUndefined(v) {
+		return "", nil
+	}
+	key, err := r.stringArg("orderingKey", v)
+	if err == nil && key == "" {
+		err = typeError("orderingKey must not be empty: leave it out where no order is wanted")
+	}
+	return key, err
 }
