@@ -1,16 +1,21 @@
 package sandbox_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
+	"github.com/picloud/picloud/internal/sandbox/child"
+	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
 func BenchmarkRun(b *testing.B) {
@@ -119,3 +124,22 @@ var hundredLines = func() string {
 
 var _ picloud.Sandbox = (*sandbox.Pool)(nil)
 var _ picloud.Compiler = (*sandbox.Pool)(nil)
+
+// One op is the work of BenchmarkRunParallel in this process: what the children cost beyond it is the price of the isolation.
+func BenchmarkLocalParallel(b *testing.B) {
+	bench := newBench(b, 1)
+	run := attempt(bench.compile(hundredLines))
+	event, err := json.Marshal(run.Event)
+	require.NoError(b, err)
+	defer debug.SetGCPercent(debug.SetGCPercent(child.GCPercent))
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		local := child.NewLocal(picloud.DefaultLimits.MemoryMB)
+		head := frame.Run{Limits: picloud.DefaultLimits, Time: time.Now(), Event: event, Program: frame.Program{SHA256: run.Program.SHA256}}
+		for pb.Next() {
+			if done, _, err := local.Run(head, nil, run.Program.Code, run.Program.SourceMap); err != nil || done.Failure != nil {
+				b.Error(err, done.Failure)
+			}
+		}
+	})
+}
