@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,11 +17,6 @@ func dropRoot() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	// The kernel forgets this signal when the user changes.
-	var whenParentDies int32
-	if err := unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&whenParentDies)), 0, 0, 0); err != nil { //nolint:gosec // the kernel takes an address
-		return fmt.Errorf("read parent death signal: %w", err)
-	}
 	if err := syscall.Setgroups(nil); err != nil {
 		return fmt.Errorf("leave groups: %w", err)
 	}
@@ -32,7 +26,8 @@ func dropRoot() error {
 	if err := syscall.Setresuid(nobodyID, nobodyID, nobodyID); err != nil {
 		return fmt.Errorf("change user: %w", err)
 	}
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(whenParentDies), 0, 0, 0); err != nil {
+	// The kernel has forgotten this signal, which the server had set on the first thread; this one may be another.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("set parent death signal: %w", err)
 	}
 	return nil
