@@ -104,11 +104,14 @@ var (
 var LimitTable = []Limit{LimitWall, LimitCPU, LimitMemory, LimitCallDepth, LimitPayload, LimitLog, LimitHostCalls, LimitFetches, LimitEffects}
 
 // Get gives the limit's value in l, in its unit; a duration in nanoseconds.
-func (m Limit) Get(l Limits) int64 {
+func (m Limit) Get(l Limits) int64 { return m.get(&l) }
+
+// get is Get without a copy: runs ask for all limits several times.
+func (m Limit) get(l *Limits) int64 {
 	if m.duration != nil {
-		return int64(*m.duration(&l))
+		return int64(*m.duration(l))
 	}
-	return int64(*m.number(&l))
+	return int64(*m.number(l))
 }
 
 // Set sets the limit in l; a duration is in nanoseconds.
@@ -131,8 +134,8 @@ func (m Limit) Text(value int64) string {
 // Or gives l with the fields that are not positive taken from other.
 func (l Limits) Or(other Limits) Limits {
 	for _, m := range LimitTable {
-		if m.Get(l) <= 0 {
-			m.Set(&l, m.Get(other))
+		if m.get(&l) <= 0 {
+			m.Set(&l, m.get(&other))
 		}
 	}
 	return l
@@ -141,7 +144,7 @@ func (l Limits) Or(other Limits) Limits {
 // Within gives l with no field over the ceiling's; a zero field of the ceiling is no bound.
 func (l Limits) Within(ceiling Limits) Limits {
 	for _, m := range LimitTable {
-		if most := m.Get(ceiling); most > 0 && m.Get(l) > most {
+		if most := m.get(&ceiling); most > 0 && m.get(&l) > most {
 			m.Set(&l, most)
 		}
 	}

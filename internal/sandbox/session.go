@@ -30,7 +30,8 @@ type session struct {
 	fetch  *host.Fetch
 	secret *host.Secrets
 	may    *picloud.Grant
-	table  host.Table
+	table  host.Table     // nil until the first call
+	offer  func()         // makes the table
 	tape   *host.Recorder // nil in dry runs and where a tape is played
 	player *host.Player   // of the tape that the run is repeated from; nil = none
 	clock  time.Time      // where the run's clock begins
@@ -52,24 +53,30 @@ type session struct {
 
 func newSession(ctx context.Context, c *process, limits picloud.Limits, o Options, fetch *host.Fetch, run picloud.Run) *session {
 	s := &session{
-		child: c, limits: limits, code: run.Program, script: run.Script, may: run.May, kv: host.NewKV(o.KV, run.AppID, limits), table: host.Table{},
+		child: c, limits: limits, code: run.Program, script: run.Script, may: run.May, kv: host.NewKV(o.KV, run.AppID, limits),
 		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.kv.Register(s.table)
-	host.NewTopics(s.kv).Register(s.table)
-	host.NewQueues(s.kv).Register(s.table)
-	s.secret.Register(s.table)
-	host.NewEmail(s.kv, o.Mail, run).Register(s.table)
 	s.replies.child = c
-	s.fetch.Register(s.table)
 	switch {
 	case run.Tape != nil:
 		s.player = host.NewPlayer(*run.Tape)
-		s.player.Wrap(s.table)
 	case !run.DryRun:
 		s.tape = host.NewRecorder(func() time.Duration { return time.Since(s.started) })
-		s.tape.Wrap(s.table)
+	}
+	s.offer = func() {
+		s.table = host.Table{}
+		s.kv.Register(s.table)
+		host.NewTopics(s.kv).Register(s.table)
+		host.NewQueues(s.kv).Register(s.table)
+		s.secret.Register(s.table)
+		host.NewEmail(s.kv, o.Mail, run).Register(s.table)
+		s.fetch.Register(s.table)
+		if s.player != nil {
+			s.player.Wrap(s.table)
+		} else if s.tape != nil {
+			s.tape.Wrap(s.table)
+		}
 	}
 	return s
 }
@@ -242,6 +249,9 @@ func (s *session) call(f frame.Frame) error {
 	}
 	if s.calls++; s.calls > s.limits.HostCalls {
 		return fault.HostCalls(s.limits)
+	}
+	if s.table == nil {
+		s.offer()
 	}
 	serve := s.table[head.Op]
 	if serve == nil {

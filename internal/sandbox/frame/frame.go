@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Kind says what a frame is.
@@ -49,7 +50,7 @@ var (
 
 // Append adds the wire form of f to dst.
 func Append(dst []byte, f Frame) []byte {
-	dst = append(dst, byte(f.Kind))
+	dst = append(slices.Grow(dst, HeaderSize+len(f.Head)+len(f.Body)), byte(f.Kind))
 	dst = binary.LittleEndian.AppendUint32(dst, f.ID)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(f.Head)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(f.Body)))
