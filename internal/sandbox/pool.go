@@ -29,7 +29,7 @@ type retirement struct {
 	keepPrivateMB    int // more private memory than this beside the memory limit's
 }
 
-var defaultRetirement = retirement{maxRuns: 20000, checkMemoryEvery: 16, keepPrivateMB: 128}
+var defaultRetirement = retirement{maxRuns: 20000, checkMemoryEvery: 64, keepPrivateMB: 128}
 
 const (
 	// idlePerSlot is how many idle processes are kept for their apps, for each that may run at once.

@@ -32,6 +32,7 @@ func harden(setup frame.Setup) (memory, []string) {
 	}
 	// The collector is off until here (the server starts children with GOGC=off): it would only walk the packages' own tables.
 	debug.SetGCPercent(GCPercent)
+	runtime.MemProfileRate = 0 // nobody can read that profile
 	debug.SetTraceback("none")
 	debug.SetMaxStack(maxStack)
 	// One thread of Go: the watchdog preempts the script within 10 ms.

@@ -40,7 +40,11 @@ type server struct {
 }
 
 func serve(fd int) int {
-	c := newConn(&socket{fd: fd})
+	socket, err := newSocket(fd)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	c := newConn(socket)
 	first, err := c.next()
 	if errors.Is(err, io.EOF) {
 		return exitOK

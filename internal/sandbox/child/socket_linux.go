@@ -15,6 +15,15 @@ func (s *socket) waitUnseen(d time.Duration) bool {
 	return n == 1
 }
 
+// writeUnseen writes as much as there is room for: 0 with an error.
+func writeUnseen(fd int, p []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p))) //nolint:gosec // the kernel takes an address
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // readUnseen reads what is there.
 func readUnseen(fd int, p []byte) (int, error) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p))) //nolint:gosec // the kernel takes an address
