@@ -84,7 +84,7 @@ func TestLoadAdminKey(t *testing.T) {
 	require.True(t, created)
 	require.True(t, strings.HasPrefix(key, KeyPrefix))
 	require.Len(t, key, len(KeyPrefix)+43)
-	info, err := os.Stat(filepath.Join(dir, keyFile))
+	info, err := os.Stat(filepath.Join(dir, adminKeyFile))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
@@ -97,7 +97,7 @@ func TestLoadAdminKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1, "no temporary file stays")
 
-	require.NoError(t, os.WriteFile(filepath.Join(dir, keyFile), []byte(" \n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, adminKeyFile), []byte(" \n"), 0o600))
 	_, _, err = LoadAdminKey(dir, "")
 	require.ErrorContains(t, err, "is empty")
 }
