@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -87,7 +88,7 @@ func (s *server) ruleOf(c *gin.Context) (r rule, public bool) {
 	switch {
 	case ok:
 		return r, r.capability == ""
-	case route == "/login":
+	case underPrefix(route, "/login"):
 		return rule{operation: "login", method: c.Request.Method, path: route}, true
 	case underPrefix(route, "/temporal"):
 		return rule{operation: "temporalUI", method: c.Request.Method, path: route, capability: picloud.InstanceAdmin}, false
@@ -117,7 +118,8 @@ func (s *server) guard(c *gin.Context) {
 	if err == nil {
 		c.Request = c.Request.WithContext(auth.WithCaller(c.Request.Context(), caller))
 	}
-	if isIngress(c) && (err == nil || picloud.ErrorCode(err) == "unauthenticated") {
+	if isIngress(c) && (err == nil || isUnauthenticated(err)) { // a bearer that is none of ours may be the sender's own
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), strangerKey{}, err))
 		c.Next()
 		return
 	}
@@ -135,6 +137,14 @@ func (s *server) guard(c *gin.Context) {
 		}
 	}
 	c.Next()
+}
+
+// strangerKey is the context's key of why the caller of the ingress is not known.
+type strangerKey struct{}
+
+func isUnauthenticated(err error) bool {
+	e := picloud.AsError(err)
+	return e != nil && e.Kind == picloud.Unauthenticated
 }
 
 func isIngress(c *gin.Context) bool { return underPrefix(c.FullPath(), "/run") }
@@ -169,12 +179,12 @@ func (s *server) refuse(c *gin.Context, err error) {
 		s.fail(c, err)
 		return
 	}
-	if picloud.AsError(err).Kind == picloud.Unauthenticated && wantsPage(c) {
+	if isUnauthenticated(err) && wantsPage(c) {
 		c.Abort()
 		c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(c.Request.URL.RequestURI()))
 		return
 	}
-	if picloud.AsError(err).Kind == picloud.Unauthenticated {
+	if isUnauthenticated(err) {
 		challenge := `Bearer realm="PiCloud"`
 		if !isAPI(c.Request.URL.Path) {
 			challenge = `Basic realm="PiCloud", charset="UTF-8"`

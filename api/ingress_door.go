@@ -52,6 +52,9 @@ func (s *server) letIn(c *gin.Context) (picloud.Endpoint, picloud.HTTPMatch, str
 func authorizeIngress(ctx context.Context, app string) error {
 	caller, known := auth.CallerFrom(ctx)
 	if !known {
+		if err, ok := ctx.Value(strangerKey{}).(error); ok {
+			return denial{err}
+		}
 		return denial{auth.ErrNoKey()}
 	}
 	if err := authorize(caller, picloud.ScriptInvoke, app); err != nil {

@@ -33,3 +33,24 @@ func TestTooManyRequestsAreRefusedByKeyAndByAddress(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, w.do(t.Context(), http.MethodPost, "/run/shop/hello", "", noKey).Code, "the ingress is no way around it")
 	assert.Equal(t, http.StatusOK, w.do(t.Context(), http.MethodGet, "/healthz", "", noKey).Code, "health is asked by machines that never tire")
 }
+
+// A sender's own bearer is no guess at a key where no key is asked for; where one is, it is, and it counts for the address everywhere.
+func TestABearerOfAnotherHouse(t *testing.T) {
+	t.Parallel()
+	foreign := map[string]string{"Authorization": "Bearer the sender's own"}
+	for auth, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		"none":    {http.StatusAccepted, `"status":"queued"`},
+		"webhook": {http.StatusServiceUnavailable, `"code":"webhook_secret_missing"`},
+		"key":     {http.StatusUnauthorized, `"code":"wrong_key"`},
+	} {
+		w := newWorld(t, func(o *Options) { o.RateLimits = RateLimits{Address: 0.001} })
+		w.triggers[0].HTTP.Auth, w.triggers[0].HTTP.Signature = auth, "standard"
+		rec := w.do(t.Context(), http.MethodPut, "/run/shop/hello/later/1", "{}", foreign)
+		assert.Equal(t, want.status, rec.Code, rec.Body)
+		assert.Contains(t, rec.Body.String(), want.says)
+		assert.Equal(t, http.StatusTooManyRequests, w.do(t.Context(), http.MethodPut, "/run/shop/hello/later/1", "{}", foreign).Code)
+	}
+}
