@@ -29,6 +29,8 @@ var otherDoors = []rule{
 	{operation: "ingress", method: http.MethodGet, path: "/run/{app}/{script}", capability: picloud.ScriptInvoke},
 	{operation: "openapi.yaml", method: http.MethodGet, path: "/docs/openapi.yaml", capability: picloud.SignedIn},
 	{operation: "the form to sign in", method: http.MethodGet, path: "/login"},
+	{operation: "to the OpenID Connect provider", method: http.MethodGet, path: oidcPath},
+	{operation: "back from the OpenID Connect provider", method: http.MethodGet, path: oidcCallback},
 	{operation: "metrics", method: http.MethodGet, path: "/metrics", capability: picloud.InstanceAdmin},
 	{operation: "Temporal's UI", method: http.MethodGet, path: "/temporal/", capability: picloud.InstanceAdmin},
 }
@@ -191,7 +193,7 @@ func TestEveryDoorIsAsTheTableSays(t *testing.T) {
 		for _, c := range callers() {
 			t.Run(r.operation+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, func(o *Options) { o.Metrics = http.NotFoundHandler() })
+				w := newWorld(t, func(o *Options) { o.Metrics, o.OIDC = http.NotFoundHandler(), newOIDC(t, "http://127.0.0.1:1") })
 				header := map[string]string{"Authorization": ""}
 				if key := c.key(w); key != "" {
 					header["Authorization"] = "Bearer " + key

@@ -254,6 +254,16 @@ func (m *memory) PasswordHash(ctx context.Context, name string) (picloud.Princip
 	return p, m.hashes[name], err
 }
 
+func (m *memory) PersonByEmail(_ context.Context, email string) (picloud.Principal, error) {
+	defer m.read()()
+	for _, p := range m.principals {
+		if p.Email == email && p.Kind == picloud.Person {
+			return p, nil
+		}
+	}
+	return picloud.Principal{}, picloud.NotFoundError("principal", email)
+}
+
 func (m *memory) CreateSession(_ context.Context, id string, digest []byte, expires time.Time) error {
 	defer m.write()()
 	for _, p := range m.principals {

@@ -30,6 +30,10 @@ func (s *server) routes() http.Handler {
 	r.Any("/run/:app/:script/*path", s.ingress)
 	r.GET("/login", s.login)
 	r.POST("/login", s.login)
+	if s.OIDC != nil {
+		r.GET(oidcPath, s.oidcBegin)
+		r.GET(oidcCallback, s.oidcFinish)
+	}
 	r.GET("/docs/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", openAPI) })
 	if s.Metrics != nil {
 		r.GET("/metrics", gin.WrapH(s.Metrics))

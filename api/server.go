@@ -55,6 +55,7 @@ type Options struct {
 	Audit       picloud.AuditLog
 	Sessions    picloud.Sessions
 	DryRunner   picloud.DryRunner // nil = this process runs no scripts
+	OIDC        *auth.OIDC        // nil = persons sign in by password only
 
 	Log       logrus.FieldLogger
 	PublicURL string              // e.g. "https://example.com"; "" = what the request says

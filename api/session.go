@@ -2,16 +2,10 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"html/template"
+	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -90,37 +84,60 @@ func dropSession(h http.Header) {
 	}
 }
 
-// signIn checks name and password, begins a session and gives its cookie. Every attempt that is not too early is in the audit log.
-func (s *server) signIn(ctx context.Context, name, password string) (*http.Cookie, error) {
-	v := visitorFrom(ctx)
-	for _, d := range []ratelimit.Decision{s.signIns.addresses.Take(v.ip), s.signIns.names.Take(name[:min(len(name), 100)])} {
+// take counts an attempt from an address, and for a name unless it is "".
+func (l signIns) take(address, name string) error {
+	decisions := []ratelimit.Decision{l.addresses.Take(address)}
+	if name != "" {
+		decisions = append(decisions, l.names.Take(name[:min(len(name), 100)]))
+	}
+	for _, d := range decisions {
 		if !d.Allowed {
-			return nil, &tooMany{d.RetryAfter}
+			return &tooMany{d}
 		}
 	}
-	entry := picloud.AuditEntry{Action: "createSession", TargetKind: "principal", TargetID: auditText(name), IP: v.ip, RequestID: v.requestID}
+	return nil
+}
+
+// signIn checks name and password, begins a session and gives its cookie. Every attempt that is not too early is in the audit log.
+func (s *server) signIn(ctx context.Context, name, password string) (*http.Cookie, error) {
+	if err := s.signIns.take(visitorFrom(ctx).ip, name); err != nil {
+		return nil, err
+	}
 	p, err := auth.SignIn(ctx, s.Sessions, auditText(name), password)
+	return s.endSignIn(ctx, auditText(name), "password", p, err)
+}
+
+// endSignIn begins the session of p and gives its cookie, or gives err: that of an attempt by that means, where somebody said to be who. It is in the audit log, unless
+// nothing was decided.
+func (s *server) endSignIn(ctx context.Context, who, means string, p picloud.Principal, err error) (*http.Cookie, error) {
+	v := visitorFrom(ctx)
+	entry := picloud.AuditEntry{Action: "createSession", TargetKind: "principal", TargetID: who, IP: v.ip, RequestID: v.requestID}
+	after := map[string]string{"means": means}
 	var cookie *http.Cookie
-	switch {
+	switch e := picloud.AsError(err); {
 	case err == nil:
 		token, err := auth.NewSession(ctx, s.Sessions, p)
 		if err != nil {
 			return nil, err
 		}
-		cookie, entry.Principal, entry.Outcome = auth.Cookie(token, v.secured), p.Name, picloud.AuditDone
-	case picloud.AsError(err) == nil:
+		cookie, entry.Principal, entry.TargetID, entry.Outcome = auth.Cookie(token, v.secured), p.Name, p.Name, picloud.AuditDone
+	case e == nil || e.Kind == picloud.Internal || e.Kind == picloud.Unavailable:
 		return nil, err
 	default:
-		entry.Outcome, entry.After = picloud.AuditDenied, json.RawMessage(`{"code":"wrong_credentials"}`)
+		entry.Outcome, after["code"] = picloud.AuditDenied, e.Code
 	}
-	if err := s.Audit.AppendAudit(ctx, entry); err != nil {
-		return nil, err
+	var fault error
+	if entry.After, fault = json.Marshal(after); fault != nil {
+		return nil, fmt.Errorf("encode sign-in: %w", fault)
+	}
+	if fault := s.Audit.AppendAudit(ctx, entry); fault != nil {
+		return nil, fault
 	}
 	return cookie, err
 }
 
 // tooMany says that somebody has tried to sign in too often.
-type tooMany struct{ after time.Duration }
+type tooMany struct{ decision ratelimit.Decision }
 
 // Error implements error.
 func (e *tooMany) Error() string {
@@ -128,7 +145,7 @@ func (e *tooMany) Error() string {
 }
 
 // seconds gives the time to wait, at least one second.
-func (e *tooMany) seconds() int { return max(1, int(e.after.Seconds()+0.999)) }
+func (e *tooMany) seconds() int { return max(1, int(e.decision.RetryAfter.Seconds()+0.999)) }
 
 // CreateSession implements StrictServerInterface.
 func (s *server) CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error) {
@@ -157,75 +174,4 @@ func (s *server) DeleteSession(ctx context.Context, request DeleteSessionRequest
 		s.auth.Forget()
 	}
 	return DeleteSession204Response{Headers: DeleteSession204ResponseHeaders{SetCookie: auth.Cookie("", visitorFrom(ctx).secured).String()}}, nil
-}
-
-const loginStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:4rem auto;max-width:20rem;padding:0 1rem}label{display:block;margin:1rem 0}input,button{font:inherit;width:100%;box-sizing:border-box;padding:.4em}`
-
-// loginPage is the form before the pages.
-var loginPage = template.Must(template.New("login").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>PiCloud: sign in</title><style>` + loginStyle + `</style></head>
-<body><h1>PiCloud</h1>{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
-<form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
-<label>Name <input name="name" autocomplete="username" required autofocus></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<button>Sign in</button></form></body></html>
-`))
-
-// loginPolicy lets the page do nothing but show its own style and send its form here.
-var loginPolicy = func() string {
-	sum := sha256.Sum256([]byte(loginStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}()
-
-// login shows the form, and takes it.
-func (s *server) login(c *gin.Context) {
-	next := localPath(c.Query("next"))
-	if c.Request.Method != http.MethodPost {
-		showLogin(c, http.StatusOK, next, "")
-		return
-	}
-	if http.NewCrossOriginProtection().Check(c.Request) != nil {
-		s.fail(c, errCrossOrigin())
-		return
-	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 16<<10)
-	next = localPath(c.PostForm("next"))
-	cookie, err := s.signIn(c.Request.Context(), c.PostForm("name"), c.PostForm("password"))
-	if early, ok := err.(*tooMany); ok { //nolint:errorlint // signIn wraps nothing
-		c.Header("Retry-After", strconv.Itoa(early.seconds()))
-		showLogin(c, http.StatusTooManyRequests, next, "Too many attempts: wait a little.")
-		return
-	}
-	if picloud.ErrorCode(err) == "wrong_credentials" {
-		showLogin(c, http.StatusUnauthorized, next, "Name or password are wrong.")
-		return
-	}
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	http.SetCookie(c.Writer, cookie)
-	c.Redirect(http.StatusSeeOther, next)
-}
-
-func showLogin(c *gin.Context, status int, next, problem string) {
-	c.Header("Content-Type", "text/html; charset=utf-8")
-	c.Header("Content-Security-Policy", loginPolicy)
-	c.Header("Cache-Control", "no-store")
-	c.Status(status)
-	_ = loginPage.Execute(c.Writer, map[string]string{"Next": next, "Problem": problem}) // the caller may be gone
-}
-
-// localPath gives a path of this server to go on to; "/" for anything else.
-func localPath(s string) string {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsAny(s, "\\\r\n") {
-		return "/"
-	}
-	return s
-}
-
-// wantsPage says whether a browser asks for a page that a person who is not signed in should get the form for.
-func wantsPage(c *gin.Context) bool {
-	return c.Request.Method == http.MethodGet && !isAPI(c.Request.URL.Path) && c.GetHeader("Authorization") == "" && strings.Contains(c.GetHeader("Accept"), "text/html")
 }

@@ -311,10 +311,16 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 		return err
 	}
 	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
+	var provider *auth.OIDC
+	if i.config.OIDC.Set() {
+		if provider, err = auth.NewOIDC(auth.OIDCOptions(i.config.OIDC)); err != nil {
+			return err
+		}
+	}
 	server := api.NewHTTPServer(listener.Addr().String(), counts.HTTP(api.New(api.Options{
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Chains: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
 		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
-		Principals: data, APIKeys: data, Credentials: data, Audit: data, Sessions: data, AuditData: i.config.AuditData,
+		Principals: data, APIKeys: data, Credentials: data, Audit: data, Sessions: data, OIDC: provider, AuditData: i.config.AuditData,
 		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies,
 		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, DryRunner: dryRunner(data, pool), Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -40,12 +41,34 @@ type Config struct {
 
 	TrustedProxies []netip.Prefix `env:"PICLOUD_TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128"` // whose X-Forwarded-* headers are believed
 
+	OIDC      OIDC      `envPrefix:"PICLOUD_OIDC_"`
 	Root      Root      `envPrefix:"PICLOUD_ROOT_"`
 	Mail      Mail      `envPrefix:"PICLOUD_"`
 	Retry     Retry     `envPrefix:"PICLOUD_TRIGGER_RETRY_"`
 	Retention Retention `envPrefix:"PICLOUD_"`
 	Sandbox   Sandbox   `envPrefix:"PICLOUD_SANDBOX_"`
 	Fetch     Fetch     `envPrefix:"PICLOUD_FETCH_"`
+}
+
+// OIDC is the provider that persons may sign in at: all three, or none.
+type OIDC struct {
+	Issuer       string `env:"ISSUER"` // URL
+	ClientID     string `env:"CLIENT_ID"`
+	ClientSecret string `env:"CLIENT_SECRET,unset"`
+}
+
+// Set says whether there is one.
+func (o OIDC) Set() bool { return o.Issuer != "" }
+
+// check says what is wrong, by the names of the variables.
+func (o OIDC) check() (wrong []error) {
+	if (o.Issuer == "") != (o.ClientID == "") || (o.Issuer == "") != (o.ClientSecret == "") {
+		wrong = append(wrong, errors.New("PICLOUD_OIDC_ISSUER, PICLOUD_OIDC_CLIENT_ID and PICLOUD_OIDC_CLIENT_SECRET belong together: set all or none"))
+	}
+	if u, err := url.Parse(o.Issuer); o.Issuer != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(net.JoinHostPort(u.Hostname(), "0"))))) {
+		wrong = append(wrong, fmt.Errorf("PICLOUD_OIDC_ISSUER is %q: a URL with https, such as https://accounts.example.com", o.Issuer))
+	}
+	return wrong
 }
 
 // Root is what the executions of one root event may use together.
@@ -205,6 +228,7 @@ func (c Config) check() error {
 		wrong = append(wrong, errors.New("PICLOUD_ADMIN_KEY is too short: at least 16 characters"))
 	}
 	wrong = append(wrong, c.Mail.check()...)
+	wrong = append(wrong, c.OIDC.check()...)
 	if err := c.RetryPolicy().Check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("PICLOUD_TRIGGER_RETRY_*: %w", err))
 	}

@@ -55,6 +55,8 @@ func TestEveryWrongVariableIsNamed(t *testing.T) {
 		"PICLOUD_MIGRATION_DATABASE_URL":              "postgres://owner@db/picloud",
 		"PICLOUD_TLS_CERT_FILE":                       "cert.pem",
 		"PICLOUD_TLS_KEY_FILE":                        "key.pem",
+		"PICLOUD_OIDC_CLIENT_ID":                      "picloud",
+		"PICLOUD_OIDC_ISSUER":                         "http://accounts.example.com",
 		"PICLOUD_TRUSTED_PROXIES":                     "10.0.0.0/8,everybody",
 	} {
 		_, err := config.ReadFrom(map[string]string{name: value})

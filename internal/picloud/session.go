@@ -9,6 +9,8 @@ import (
 type Sessions interface {
 	// PasswordHash gives a person and the hash of its password ("" = it has none). NotFound "principal_not_found".
 	PasswordHash(ctx context.Context, name string) (Principal, string, error)
+	// PersonByEmail gives the person with that address, in lower case. NotFound "principal_not_found".
+	PersonByEmail(ctx context.Context, email string) (Principal, error)
 	// CreateSession keeps a session by the SHA-256 of its token.
 	CreateSession(ctx context.Context, principalID string, digest []byte, expiresAt time.Time) error
 	// DeleteSession ends one, if it is there.

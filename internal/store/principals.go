@@ -82,7 +82,7 @@ func (s *Store) UpdatePrincipal(ctx context.Context, id string, patch picloud.Pr
 			return fmt.Errorf("update principal: %w", err)
 		}
 		p = toPrincipal(updated)
-		if p.Disabled || patch.PasswordHash != nil {
+		if p.Disabled || patch.PasswordHash != nil || p.Email != before.Email { // what they were begun by holds no more
 			if err := endSessions(ctx, q, row.ID); err != nil {
 				return err
 			}

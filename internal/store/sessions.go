@@ -16,6 +16,12 @@ func (s *Store) PasswordHash(ctx context.Context, name string) (picloud.Principa
 	return p, value(row.PasswordHash), err
 }
 
+// PersonByEmail implements picloud.Sessions.
+func (s *Store) PersonByEmail(ctx context.Context, email string) (picloud.Principal, error) {
+	row, err := s.queries.PrincipalPersonByEmail(ctx, email)
+	return onePrincipal(row, err, email)
+}
+
 // CreateSession implements picloud.Sessions.
 func (s *Store) CreateSession(ctx context.Context, principalID string, digest []byte, expiresAt time.Time) error {
 	if err := s.queries.SessionInsert(ctx, digest, principalID, expiresAt); err != nil {

@@ -5,6 +5,9 @@ INSERT INTO principals (kind, name, email, instance_admin, disabled, password_ha
 -- By id or by name.
 SELECT * FROM principals WHERE (id::text = @id::text OR name = @id::text) AND deleted_at IS NULL;
 
+-- name: PrincipalPersonByEmail :one
+SELECT * FROM principals WHERE email = @email::text AND kind = 'person' AND deleted_at IS NULL;
+
 -- name: PrincipalLock :one
 SELECT * FROM principals WHERE (id::text = @id::text OR name = @id::text) AND deleted_at IS NULL FOR UPDATE;
 

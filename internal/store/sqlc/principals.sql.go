@@ -263,6 +263,27 @@ func (q *Queries) PrincipalLock(ctx context.Context, id string) (Principal, erro
 	return i, err
 }
 
+const PrincipalPersonByEmail = `-- name: PrincipalPersonByEmail :one
+SELECT id, kind, name, email, instance_admin, disabled, password_hash, created_at, deleted_at FROM principals WHERE email = $1::text AND kind = 'person' AND deleted_at IS NULL
+`
+
+func (q *Queries) PrincipalPersonByEmail(ctx context.Context, email string) (Principal, error) {
+	row := q.db.QueryRow(ctx, PrincipalPersonByEmail, email)
+	var i Principal
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Name,
+		&i.Email,
+		&i.InstanceAdmin,
+		&i.Disabled,
+		&i.PasswordHash,
+		&i.CreatedAt,
+		&i.DeletedAt,
+	)
+	return i, err
+}
+
 const PrincipalStopTriggers = `-- name: PrincipalStopTriggers :many
 UPDATE triggers SET enabled = false, disabled_reason = $1, updated_at = now()
 WHERE registered_by_principal = $2 AND enabled
