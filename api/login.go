@@ -45,7 +45,7 @@ func (s *server) login(c *gin.Context) {
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 16<<10)
 	next = localPath(c.PostForm("next"))
 	cookie, err := s.signIn(c.Request.Context(), c.PostForm("name"), c.PostForm("password"))
-	if early, ok := err.(*tooMany); ok { //nolint:errorlint // signIn wraps nothing
+	if early, ok := err.(*tooManyError); ok { //nolint:errorlint // signIn wraps nothing
 		s.showTooMany(c, early, next)
 		return
 	}
@@ -61,7 +61,7 @@ func (s *server) login(c *gin.Context) {
 	c.Redirect(http.StatusSeeOther, next)
 }
 
-func (s *server) showTooMany(c *gin.Context, early *tooMany, next string) {
+func (s *server) showTooMany(c *gin.Context, early *tooManyError, next string) {
 	early.decision.WriteHeaders(c.Writer.Header())
 	s.showLogin(c, http.StatusTooManyRequests, next, "Too many attempts: wait a little.")
 }

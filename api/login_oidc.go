@@ -29,7 +29,7 @@ func (s *server) providerName() string {
 func (s *server) oidcBegin(c *gin.Context) {
 	next := localPath(c.Query("next"))
 	if d := s.signIns.addresses.Peek(c.ClientIP()); !d.Allowed {
-		s.showTooMany(c, &tooMany{d}, next)
+		s.showTooMany(c, &tooManyError{d}, next)
 		return
 	}
 	address, value, err := s.OIDC.Begin(c.Request.Context(), baseURL(c.Request.Context())+oidcCallback, next)
@@ -44,7 +44,7 @@ func (s *server) oidcBegin(c *gin.Context) {
 
 // oidcCookie makes the cookie of a sign-in under way. Lax: the provider sends the browser back from another site.
 func oidcCookie(c *gin.Context, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure where the connection is
 		Name: auth.OIDCCookie, Value: value, Path: oidcPath, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: visitorFrom(c.Request.Context()).secured,
 	}
@@ -84,7 +84,7 @@ func (s *server) personOf(ctx context.Context, email string) (picloud.Principal,
 
 // failOIDC shows the form with what went wrong. Why the provider is not believed is for the log.
 func (s *server) failOIDC(c *gin.Context, err error, next string) {
-	if early, ok := err.(*tooMany); ok { //nolint:errorlint // take wraps nothing
+	if early, ok := err.(*tooManyError); ok { //nolint:errorlint // take wraps nothing
 		s.showTooMany(c, early, next)
 		return
 	}

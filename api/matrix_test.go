@@ -58,10 +58,10 @@ func rowOf(r rule) string {
 	}
 	capability, scope := "`"+string(r.capability)+"`", "`"+string(r.capability.Scope())+"`"
 	cells := []string{"`" + r.method + " " + r.path + "`", r.operation}
-	switch {
-	case r.capability == "":
+	switch r.capability {
+	case "":
 		cells = append(cells, "public", "", "yes", "yes", "yes", "yes")
-	case r.capability == picloud.SignedIn:
+	case picloud.SignedIn:
 		cells = append(cells, capability, "", "yes", "yes", "yes", "yes")
 	default:
 		cells = append(cells, capability, scope)

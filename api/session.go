@@ -92,7 +92,7 @@ func (l signIns) take(address, name string) error {
 	}
 	for _, d := range decisions {
 		if !d.Allowed {
-			return &tooMany{d}
+			return &tooManyError{d}
 		}
 	}
 	return nil
@@ -136,21 +136,21 @@ func (s *server) endSignIn(ctx context.Context, who, means string, p picloud.Pri
 	return cookie, err
 }
 
-// tooMany says that somebody has tried to sign in too often.
-type tooMany struct{ decision ratelimit.Decision }
+// tooManyError says that somebody has tried to sign in too often.
+type tooManyError struct{ decision ratelimit.Decision }
 
 // Error implements error.
-func (e *tooMany) Error() string {
+func (e *tooManyError) Error() string {
 	return "too many attempts to sign in: wait as long as Retry-After says"
 }
 
 // seconds gives the time to wait, at least one second.
-func (e *tooMany) seconds() int { return max(1, int(e.decision.RetryAfter.Seconds()+0.999)) }
+func (e *tooManyError) seconds() int { return max(1, int(e.decision.RetryAfter.Seconds()+0.999)) }
 
 // CreateSession implements StrictServerInterface.
 func (s *server) CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error) {
 	cookie, err := s.signIn(ctx, request.Body.Name, request.Body.Password)
-	if early, ok := err.(*tooMany); ok { //nolint:errorlint // signIn wraps nothing
+	if early, ok := err.(*tooManyError); ok { //nolint:errorlint // signIn wraps nothing
 		return CreateSession429ApplicationProblemPlusJSONResponse{
 			Body: Problem{
 				Type: "about:blank", Title: http.StatusText(http.StatusTooManyRequests), Status: http.StatusTooManyRequests, Code: "rate_limited",

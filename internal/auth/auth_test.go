@@ -58,7 +58,7 @@ func TestAKeyNeverExceedsItsPrincipal(t *testing.T) {
 					continue
 				}
 				allowed := program.Scopes(app).Allows(rule.Capability)
-				if allowed && (!person.Scopes(app).Allows(rule.Capability) || !picloud.Scopes(key.Scopes).Allows(rule.Capability) || (key.App != "" && key.App != app) || p.Disabled) {
+				if allowed && (!person.Scopes(app).Allows(rule.Capability) || !key.Scopes.Allows(rule.Capability) || (key.App != "" && key.App != app) || p.Disabled) {
 					t.Fatalf("%+v with %+v may %s in %q", p, key, rule.Capability, app)
 				}
 			}

@@ -99,7 +99,7 @@ func (o *OIDC) Begin(ctx context.Context, redirect, next string) (address, cooki
 		return "", "", fmt.Errorf("encode oidc cookie: %w", err)
 	}
 	address = o.config(provider, redirect).AuthCodeURL(j.State, oidc.Nonce(j.Nonce), oauth2.S256ChallengeOption(j.Verifier))
-	return address, base64.RawURLEncoding.EncodeToString(o.seal.Seal(nil, nil, plain, nil)), nil
+	return address, base64.RawURLEncoding.EncodeToString(o.seal.Seal(nil, nil, plain, nil)), nil //nolint:gosec // it makes a nonce of its own for each
 }
 
 // Finish takes what the provider has sent the browser back with, and the cookie of Begin, and gives the e-mail address that the provider vouches for, in lower case, and Begin's next.

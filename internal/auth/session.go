@@ -55,7 +55,9 @@ func NewSession(ctx context.Context, sessions picloud.Sessions, p picloud.Princi
 
 // Cookie gives the cookie of a token; with "" the one that takes it away.
 func Cookie(token string, secure bool) *http.Cookie {
-	c := &http.Cookie{Name: SessionCookie, Value: token, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, MaxAge: int(SessionLifetime.Seconds())}
+	c := &http.Cookie{ //nolint:gosec // Secure where the connection is
+		Name: SessionCookie, Value: token, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, MaxAge: int(SessionLifetime.Seconds()),
+	}
 	if token == "" {
 		c.MaxAge = -1
 	}

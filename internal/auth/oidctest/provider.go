@@ -44,26 +44,26 @@ type grant struct {
 }
 
 // New starts a provider that ends with the test.
-func New(t testing.TB) *Provider {
-	t.Helper()
-	p := &Provider{t: t, codes: map[string]grant{}}
-	p.key, p.signer = newKey(t)
+func New(tb testing.TB) *Provider {
+	tb.Helper()
+	p := &Provider{t: tb, codes: map[string]grant{}}
+	p.key, p.signer = newKey(tb)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", p.discovery)
 	mux.HandleFunc("GET /keys", p.keys)
 	mux.HandleFunc("POST /token", p.token)
 	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	p.URL = server.URL
 	return p
 }
 
-func newKey(t testing.TB) (*rsa.PrivateKey, jose.Signer) {
-	t.Helper()
+func newKey(tb testing.TB) (*rsa.PrivateKey, jose.Signer) {
+	tb.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", "1"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return key, signer
 }
 
