@@ -36,6 +36,7 @@ const (
 	TypeDeadLetterCreated = "picloud.dead_letter.created"
 	TypeCronTick          = "picloud.cron.tick"
 	TypeQueueMessage      = "picloud.queue.message"
+	TypeQueueBatch        = "picloud.queue.message.batch" // its data is a list of BatchMessage
 	TypeEmailReceived     = "picloud.email.received"
 	TypeMailOutgoing      = "picloud.mail.outgoing" // a mail of a script on its way to the relay; its data is a Mail
 )

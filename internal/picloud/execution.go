@@ -56,6 +56,7 @@ type Firing struct {
 	ReplyTo     string        `json:"reply_to,omitempty"` // the inbox where a caller waits: never retried
 	Wall        time.Duration `json:"wall"`               // the script's wall limit: over LocalAttemptWall every attempt is a normal activity
 	Retry       RetryPolicy   `json:"retry"`
+	Tried       int           `json:"tried,omitempty"` // attempts of earlier batches of a queue that the messages of this one have failed in: Retry has that many less
 	QueuedAt    time.Time     `json:"queued_at"`
 	TraceParent string        `json:"-"`                 // of its event, once an attempt has read that
 	Refusal     *ScriptError  `json:"refusal,omitempty"` // why it is buried without being run: the trigger's filter has no value for the event
@@ -139,7 +140,8 @@ type ExecutionFilter struct {
 
 // Executions reads what ran. What is running now is known to the Engine alone.
 type Executions interface {
-	// Execution gives a queued or finished execution with its event, attempts, logs and effects. NotFound "execution_not_found".
+	// Execution gives a queued or finished execution with its event, attempts, logs and effects; for a message of a queue that has become part of a batch that of the batch, with StatusRunning
+	// and little else where it has neither. NotFound "execution_not_found".
 	Execution(ctx context.Context, appID, id string) (Execution, error)
 	// Progress gives a running execution, as the Engine knows it, with what is stored of it so far: its event and its failed attempts.
 	Progress(ctx context.Context, running Execution) (Execution, error)

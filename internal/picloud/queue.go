@@ -71,6 +71,12 @@ func (m QueueMessage) Check() error {
 	return checkKVName("ordering_key", m.OrderingKey, MaxOrderingKey)
 }
 
+// BatchMessage is one message of a batch. A script that returns {"failed": [ids]} says which of them are to be tried again: those alone.
+type BatchMessage struct {
+	ID   string          `json:"id"` // of the event that sending it made
+	Data json.RawMessage `json:"data"`
+}
+
 // Queues takes messages for the triggers of queues.
 type Queues interface {
 	// Send makes the event of a message and a firing for every trigger of its queue, in one transaction: when it returns, the firings are durable. Data is

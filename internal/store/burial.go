@@ -34,7 +34,7 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 				return errCutBefore
 			}
 		}
-		event, err := s.eventOf(ctx, q, f)
+		event, err := eventIn(ctx, q, f)
 		if err != nil {
 			return err
 		}
@@ -45,31 +45,7 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		if err != nil {
 			return err
 		}
-		column, err := encode(event)
-		if err != nil {
-			return err
-		}
-		row, err := q.DeadLetterInsert(ctx, sqlc.DeadLetterInsertParams{
-			ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Script: f.Script, Version: params.Version,
-			TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), Reason: string(failure.Reason),
-			Error: params.Error, Event: column, Attempts: params.Attempts, Depth: params.Depth, RootID: f.RootID,
-			ParentID: optional(f.ParentID), Fingerprint: failure.Fingerprint(f.Script), Principal: f.Principal,
-			ReplayOf: optional(f.ReplayOf),
-		})
-		if isMissing(err) { // the app is gone
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("insert dead letter: %w", err)
-		}
-		if err := q.DeadLetterTapeKeep(ctx, row.ID, f.ExecutionID); err != nil {
-			return fmt.Errorf("keep tape of dead letter: %w", err)
-		}
-		fired, err = fireHandlers(ctx, q, f, picloud.DeadLetter{
-			ID: row.ID, ExecutionID: f.ExecutionID, Script: f.Script, Version: f.Version, Trigger: f.Trigger, Kind: f.Kind, Reason: failure.Reason, Error: failure,
-			Event: event, Attempts: attempts, Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script),
-			ReplayOf: f.ReplayOf, CreatedAt: row.CreatedAt.UTC(),
-		})
+		fired, err = letters(ctx, q, f, event, failure, attempts, params)
 		fired = fired || woken
 		return err
 	})
@@ -84,6 +60,9 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		s.notifier.notify()
 	}
 	id, err := s.queries.DeadLetterByExecution(ctx, f.ExecutionID)
+	if isMissing(err) && f.Kind == picloud.KindQueue {
+		id, err = s.queries.BatchLetter(ctx, f.ExecutionID)
+	}
 	if isMissing(err) { // the app was deleted, or the execution had ended otherwise: there is no letter
 		return "", nil
 	}
@@ -91,6 +70,53 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 		return "", fmt.Errorf("get dead letter: %w", err)
 	}
 	return id, nil
+}
+
+// letters writes what f leaves: a letter, or one for every message of a batch.
+func letters(
+	ctx context.Context, q *sqlc.Queries, f picloud.Firing, event picloud.Event, failure picloud.ScriptError, attempts int, row sqlc.ExecutionInsertParams,
+) (fired bool, err error) {
+	if event.Type == picloud.TypeQueueBatch {
+		b, err := openBatch(ctx, q, f, event)
+		if err != nil {
+			return false, err
+		}
+		if len(b.members) > 0 {
+			return b.bury(ctx, q, b.messages, failure, f.Tried+attempts, row.StartedAt, true)
+		}
+	}
+	return writeLetter(ctx, q, f, event, failure, row, f.ExecutionID)
+}
+
+// writeLetter writes the dead letter of f, whose row is row, and fires its handlers; fired says that there are some. Its tape is that of the execution taped.
+func writeLetter(
+	ctx context.Context, q *sqlc.Queries, f picloud.Firing, event picloud.Event, failure picloud.ScriptError, row sqlc.ExecutionInsertParams, taped string,
+) (fired bool, err error) {
+	column, err := encode(event)
+	if err != nil {
+		return false, err
+	}
+	letter, err := q.DeadLetterInsert(ctx, sqlc.DeadLetterInsertParams{
+		ExecutionID: f.ExecutionID, AppID: f.AppID, ScriptID: f.ScriptID, Script: f.Script, Version: row.Version,
+		TriggerID: optional(f.TriggerID), Trigger: f.Trigger, Kind: string(f.Kind), Reason: string(failure.Reason),
+		Error: row.Error, Event: column, Attempts: row.Attempts, Depth: row.Depth, RootID: f.RootID,
+		ParentID: optional(f.ParentID), Fingerprint: failure.Fingerprint(f.Script), Principal: f.Principal,
+		ReplayOf: optional(f.ReplayOf),
+	})
+	if isMissing(err) { // the app is gone
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("insert dead letter: %w", err)
+	}
+	if err := q.DeadLetterTapeKeep(ctx, letter.ID, taped); err != nil {
+		return false, fmt.Errorf("keep tape of dead letter: %w", err)
+	}
+	return fireHandlers(ctx, q, f, picloud.DeadLetter{
+		ID: letter.ID, ExecutionID: f.ExecutionID, Script: f.Script, Version: f.Version, Trigger: f.Trigger, Kind: f.Kind, Reason: failure.Reason, Error: failure,
+		Event: event, Attempts: int(row.Attempts), Depth: f.Depth, Fingerprint: failure.Fingerprint(f.Script),
+		ReplayOf: f.ReplayOf, CreatedAt: letter.CreatedAt.UTC(),
+	})
 }
 
 // buryHandler ends a handler of dead letters that has failed for good: it leaves no letter about itself, and the one that it handles hears of it.
@@ -148,8 +174,8 @@ func tellLetter(ctx context.Context, q *sqlc.Queries, f picloud.Firing, handled 
 	})
 }
 
-// eventOf gives the firing's event; its bare facts where the event is gone.
-func (s *Store) eventOf(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (picloud.Event, error) {
+// eventIn gives the firing's event; its bare facts where the event is gone.
+func eventIn(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (picloud.Event, error) {
 	if f.Event != nil {
 		return *f.Event, nil
 	}

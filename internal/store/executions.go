@@ -36,7 +36,18 @@ func (s *Store) Execution(ctx context.Context, appID, id string) (picloud.Execut
 		x = toQueued(sqlc.OutboxListRow(queued))
 		row.EventID = queued.EventID
 	default:
-		return picloud.Execution{}, picloud.NotFoundError("execution", id)
+		batch, err := s.queries.BatchOf(ctx, id, appID)
+		if isMissing(err) || batch == id {
+			return picloud.Execution{}, picloud.NotFoundError("execution", id)
+		}
+		if err != nil {
+			return picloud.Execution{}, fmt.Errorf("get batch of message: %w", err)
+		}
+		x, err := s.Execution(ctx, appID, batch)
+		if picloud.ErrorCode(err) == "execution_not_found" { // it has left the outbox and has not ended
+			return picloud.Execution{ID: batch, AppID: appID, Status: picloud.StatusRunning, Kind: picloud.KindQueue}, nil
+		}
+		return x, err
 	}
 	if x.Event, err = findEvent(ctx, s.queries, appID, row.EventID); err != nil {
 		return picloud.Execution{}, err

@@ -134,8 +134,11 @@ func (s *Store) CommitExecution(ctx context.Context, f picloud.Firing, c picloud
 		if err != nil {
 			return err
 		}
-		fired, err = todo.write(ctx, q, f)
-		fired = fired || woken
+		if fired, err = todo.write(ctx, q, f); err != nil {
+			return err
+		}
+		again, err := settleBatch(ctx, q, f, c)
+		fired = fired || woken || again
 		return err
 	})
 	switch {
@@ -203,7 +206,7 @@ func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt
 
 // Path implements picloud.Journal.
 func (s *Store) Path(ctx context.Context, f picloud.Firing) ([]picloud.Step, error) {
-	event, err := s.eventOf(ctx, s.queries, f)
+	event, err := eventIn(ctx, s.queries, f)
 	if err != nil {
 		return nil, err
 	}

@@ -53,5 +53,8 @@ func (s *Store) CollectGarbage(ctx context.Context) error {
 	if _, err := s.queries.RootBudgetDeleteOld(ctx, int32(s.options.ExecutionDays)); err != nil { // bounded by config
 		return fmt.Errorf("delete old budgets: %w", err)
 	}
+	if _, err := s.queries.BatchMemberDeleteOld(ctx, int32(s.options.ExecutionDays)); err != nil { // bounded by config
+		return fmt.Errorf("delete old messages of batches: %w", err)
+	}
 	return nil
 }

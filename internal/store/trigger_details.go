@@ -30,10 +30,14 @@ func writeDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud.Tri
 			CatchupWindowMs: c.CatchupWindow.Milliseconds(), JitterMs: c.Jitter.Milliseconds(),
 		})
 	case picloud.KindQueue:
-		return q.TriggerQueuePut(ctx, sqlc.TriggerQueuePutParams{
+		err := q.TriggerQueuePut(ctx, sqlc.TriggerQueuePutParams{
 			TriggerID: id, Queue: t.Queue.Queue, MaxConcurrency: optionalNumber(t.Queue.MaxConcurrency), BatchSize: optionalNumber(t.Queue.BatchSize),
 			BatchWindowMs: t.Queue.BatchWindow.Milliseconds(),
 		})
+		if err != nil {
+			return err
+		}
+		return q.BatchAdopt(ctx, id)
 	case picloud.KindEmail:
 		return q.TriggerEmailPut(ctx, id, string(t.Email.Address))
 	default:

@@ -13,13 +13,13 @@ WITH candidate AS (
     SELECT o.execution_id, o.app_id, o.priority, o.due_at, k.lane, k.concurrency_key, k.throttle_key, k.lane_room, k.key_room, k.throttle_room
     FROM lane_keys k, LATERAL (
         (SELECT w.execution_id, w.app_id, w.priority, w.due_at FROM outbox w
-         WHERE k.ordering_key = '' AND w.lane = k.lane AND w.concurrency_key = k.concurrency_key AND w.throttle_key = k.throttle_key AND w.ordering_key = '' AND w.due_at <= now()
+         WHERE k.ordering_key = '' AND w.lane = k.lane AND w.concurrency_key = k.concurrency_key AND w.throttle_key = k.throttle_key AND w.ordering_key = '' AND w.due_at <= now() AND NOT w.unbatched
            AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = w.execution_id)
          ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(k.lane_room, k.key_room, k.throttle_room, @max::int))
         UNION ALL
         (SELECT head.execution_id, head.app_id, head.priority, head.due_at FROM (
             SELECT w.* FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
-         ) AS head WHERE head.lane = k.lane AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
+         ) AS head WHERE head.lane = k.lane AND NOT head.unbatched AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
     ) AS o
     WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0
       AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
@@ -35,7 +35,7 @@ WITH candidate AS (
 ), by_app AS (
     SELECT t.execution_id, row_number() OVER (PARTITION BY t.app_id ORDER BY t.priority DESC, t.due_at, t.execution_id) AS n FROM by_lane t WHERE t.n <= t.lane_room
 ), again AS (
-    SELECT o.execution_id FROM lane_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    SELECT o.execution_id FROM lane_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND NOT o.unbatched AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
     LIMIT @max::int
 ), due AS (
     (SELECT t.execution_id FROM by_app t ORDER BY t.n LIMIT @max::int) UNION SELECT execution_id FROM again
@@ -55,7 +55,7 @@ WITH candidate AS (
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
        COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.due_at AS was_due, (c.filter IS NOT NULL)::boolean AS filtered,
-       t.max_depth, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
+       t.max_depth, c.tried, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
        (COALESCE(t.cycle = 'deny', false) AND c.replay_of IS NULL AND EXISTS (SELECT FROM execution_path(c.parent_id) up WHERE up.trigger_id = c.trigger_id))::boolean AS denied
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id

@@ -5,7 +5,7 @@ WITH message AS MATERIALIZED (
     SELECT unnest(@event_ids::uuid[]) AS event_id, unnest(@queues::text[]) AS queue, unnest(@bodies::text[])::json AS data,
            unnest(@delays_ms::bigint[]) AS delay_ms, unnest(@priorities::smallint[]) AS priority, unnest(@ordering_keys::text[]) AS ordering_key
 ), firing AS MATERIALIZED (
-    SELECT m.event_id, m.queue, m.delay_ms, m.priority, m.ordering_key, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.flow, t.filter
+    SELECT m.event_id, m.queue, m.delay_ms, m.priority, m.ordering_key, uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.flow, t.filter, d.batch_size
     FROM message m
     JOIN queue_trigger_details d ON d.queue = m.queue
     JOIN triggers t ON t.id = d.trigger_id AND t.app_id = @app_id
@@ -15,11 +15,11 @@ WITH message AS MATERIALIZED (
            COALESCE(sqlc.narg(root_id)::uuid, m.event_id), sqlc.narg(parent_id)::uuid, @depth::int, @traceparent::text, m.ordering_key
     FROM message m WHERE m.event_id IN (SELECT event_id FROM firing)
 ), queued AS (
-    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, due_at, lane, priority, ordering_key, turn, filter)
+    INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, principal, due_at, lane, priority, ordering_key, turn, filter, unbatched)
     SELECT f.execution_id, @app_id, f.script_id, f.trigger_id, 'queue', f.event_id, left('queue ' || f.queue, 160) || ' message',
            COALESCE(sqlc.narg(root_id)::uuid, f.event_id), sqlc.narg(parent_id)::uuid, @depth::int, f.registered_by_principal,
            clock_timestamp() + f.delay_ms * interval '1 millisecond' + filter_hold(f.filter), CASE WHEN f.flow IS NULL THEN f.trigger_id END, f.priority,
-           f.ordering_key, CASE WHEN f.ordering_key <> '' THEN nextval('outbox_turn') END, f.filter
+           f.ordering_key, CASE WHEN f.ordering_key <> '' THEN nextval('outbox_turn') END, f.filter, f.batch_size IS NOT NULL
     FROM firing f ORDER BY f.event_id
 )
 SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f ORDER BY f.execution_id;

@@ -65,10 +65,46 @@ type AuditLog struct {
 	Outcome    string
 }
 
+type BatchLane struct {
+	TriggerID             string
+	AppID                 string
+	ScriptID              string
+	RegisteredByPrincipal string
+	Queue                 string
+	BatchSize             *int32
+	BatchWindow           int32
+	Room                  int64
+}
+
 type BatchMessage struct {
 	ExecutionID string
 	AppID       string
 	BatchID     string
+	EventID     string
+	MessageID   string
+	Priority    int16
+	OrderingKey string
+	Turn        *int64
+	QueuedAt    time.Time
+}
+
+type BatchWaiting struct {
+	TriggerID   string
+	BatchSize   *int32
+	ExecutionID string
+	EventID     string
+	Priority    int16
+	DueAt       time.Time
+	OrderingKey string
+	Turn        *int64
+	Tried       int32
+	ReplayOf    *string
+	RootID      string
+	ParentID    *string
+	Depth       int32
+	Filter      *string
+	CreatedAt   time.Time
+	RipeAt      time.Time
 }
 
 type BulkReplay struct {

@@ -87,7 +87,7 @@ WITH RECURSIVE app AS (
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
        COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered,
-       t.max_depth, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
+       t.max_depth, c.tried, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
        (COALESCE(t.cycle = 'deny', false) AND c.replay_of IS NULL AND EXISTS (SELECT FROM execution_path(c.parent_id) up WHERE up.trigger_id = c.trigger_id))::boolean AS denied
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
@@ -125,6 +125,7 @@ type OutboxClaimDueRow struct {
 	WasDue      time.Time
 	Filtered    bool
 	MaxDepth    *int32
+	Tried       int32
 	Cut         bool
 	TreeEffects int64
 	TreeCpuUs   int64
@@ -169,6 +170,7 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 			&i.WasDue,
 			&i.Filtered,
 			&i.MaxDepth,
+			&i.Tried,
 			&i.Cut,
 			&i.TreeEffects,
 			&i.TreeCpuUs,
@@ -426,16 +428,22 @@ SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in
     SELECT GREATEST(first.due_at, CASE WHEN k.throttle_room <= 0 THEN k.opens_at END)
     FROM lane_keys k, LATERAL (
         (SELECT o.due_at FROM outbox o
-         WHERE k.ordering_key = '' AND o.lane = k.lane AND o.concurrency_key = k.concurrency_key AND o.throttle_key = k.throttle_key AND o.ordering_key = ''
+         WHERE k.ordering_key = '' AND o.lane = k.lane AND NOT o.unbatched AND o.concurrency_key = k.concurrency_key AND o.throttle_key = k.throttle_key AND o.ordering_key = ''
            AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id)
          ORDER BY o.due_at LIMIT 1)
         UNION ALL
         (SELECT head.due_at FROM (
-            SELECT o.due_at, o.lane, o.concurrency_key, o.throttle_key FROM outbox o
+            SELECT o.due_at, o.lane, o.concurrency_key, o.throttle_key, o.unbatched FROM outbox o
             WHERE o.trigger_id = k.lane AND o.ordering_key = k.ordering_key AND o.ordering_key <> '' ORDER BY o.turn LIMIT 1
-         ) AS head WHERE head.lane = k.lane AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key)
+         ) AS head WHERE head.lane = k.lane AND NOT head.unbatched AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key)
     ) AS first
     WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
+    UNION ALL
+    SELECT CASE WHEN count(*) >= w.batch_size OR bool_or(w.filter IS NOT NULL) THEN min(w.due_at) ELSE min(w.ripe_at) END FROM batch_waiting w
+    GROUP BY w.trigger_id, w.batch_size, w.ordering_key, w.tried, w.replay_of
+    UNION ALL
+    (SELECT later.due_at FROM batch_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id AND o.unbatched AND o.due_at > now() ORDER BY o.due_at LIMIT 1) AS later
+     WHERE l.room > 0)
 ) AS next
 `
 
