@@ -98,7 +98,7 @@ func decodeJSON(data []byte, into any, prefix string) error {
 }
 
 // notYet are fields that the contract has and this version does not.
-var notYet = []string{"dry_run", "config.batch_size", "config.batch_window", "ordering_key"}
+var notYet = []string{"dry_run"}
 
 var (
 	rawType  = reflect.TypeFor[json.RawMessage]()

@@ -15,6 +15,9 @@ func parseFlow(t picloud.Trigger, f *FlowControl) (*picloud.Flow, error) {
 	if f == nil {
 		return nil, nil
 	}
+	if t.Queue != nil && t.Queue.BatchSize > 0 && *f != (FlowControl{}) {
+		return nil, picloud.InvalidField("flow", "is not for batches: config.max_concurrency bounds them, a message has its own delay and priority")
+	}
 	var flow picloud.Flow
 	var err error
 	if c := f.Concurrency; c != nil {

@@ -88,6 +88,9 @@ func pubSubSample(t picloud.Trigger) sample {
 }
 
 func queueSample(t picloud.Trigger) sample {
+	if t.Queue.BatchSize > 0 {
+		return sample{t.Queue.Queue, t.Queue.Queue, picloud.TypeQueueBatch, []map[string]any{{"id": newID(), "data": sampleValue}, {"id": newID(), "data": sampleValue}}}
+	}
 	return sample{t.Queue.Queue, t.Queue.Queue, picloud.TypeQueueMessage, sampleValue}
 }
 

@@ -66,11 +66,9 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 		if err := decodeJSON(raw, &c, "config"); err != nil {
 			return err
 		}
-		if c.MaxConcurrency != nil && *c.MaxConcurrency == 0 {
-			return picloud.InvalidField("config.max_concurrency", "must be 1 to %d; left out: no bound", picloud.MaxQueueConcurrency)
-		}
-		t.Queue = &picloud.QueueConfig{Queue: c.Queue, MaxConcurrency: deref(c.MaxConcurrency)}
-		return t.Queue.Check()
+		parsed, err := parseQueueConfig(c)
+		t.Queue = &parsed
+		return err
 	case picloud.KindEmail:
 		var c EmailTriggerConfig
 		if err := decodeJSON(raw, &c, "config"); err != nil {
@@ -112,7 +110,7 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 	case t.PubSub != nil:
 		config = PubSubTriggerConfig{Topic: string(t.PubSub.Topic)}
 	case t.Queue != nil:
-		config = QueueTriggerConfig{Queue: t.Queue.Queue, MaxConcurrency: orNil(t.Queue.MaxConcurrency)}
+		config = toQueueConfig(*t.Queue)
 	case t.Email != nil:
 		config = EmailTriggerConfig{Address: string(t.Email.Address)}
 	case t.Cron != nil:

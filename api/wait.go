@@ -40,6 +40,9 @@ func (s *server) findExecution(ctx context.Context, app picloud.App, id string) 
 	if err != nil && !isNoExecution(err) {
 		return picloud.Execution{}, err
 	}
+	if err == nil {
+		id = stored.ID // that of the batch, where a message of a queue is asked for
+	}
 	running, engineErr := s.Engine.Running(ctx, app.ID, id)
 	switch {
 	case engineErr == nil:

@@ -1132,7 +1132,13 @@ type QueueMessage struct {
 
 // QueueTriggerConfig defines model for QueueTriggerConfig.
 type QueueTriggerConfig struct {
-	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; left out: no bound.
+	// BatchSize Messages that one execution gets at most, 1 to 500, in an event of the type picloud.queue.message.batch whose data is a list of {id, data}; left out: every message is an execution of its own. Not together with flow. The script may return {failed: [ids]}: these messages alone are retried and dead-lettered.
+	BatchSize *int `json:"batch_size,omitempty"`
+
+	// BatchWindow How long a message waits at most for others to fill its batch, 0s (default) to 1h; only with batch_size.
+	BatchWindow *string `json:"batch_window,omitempty"`
+
+	// MaxConcurrency Executions that have begun and not ended, in the whole cluster, 1 to 10000; a batch is one; left out: no bound.
 	MaxConcurrency *int `json:"max_concurrency,omitempty"`
 
 	// Queue The exact name.

@@ -133,7 +133,7 @@ interface CloudEvent<T = any, Type extends string = string> {
 }
 
 /** Every kind of event, to be told apart by its type. */
-type PiCloudEvent = HttpEvent | KVEvent | CronEvent | TopicEvent | QueueEvent | EmailEvent | DeadLetterEvent | InvokeEvent;
+type PiCloudEvent = HttpEvent | KVEvent | CronEvent | TopicEvent | QueueEvent | QueueBatchEvent | EmailEvent | DeadLetterEvent | InvokeEvent;
 
 /** body is parsed by its content type; binary is base64. */
 type HttpEvent<Body = any> = CloudEvent<
@@ -162,6 +162,14 @@ type TopicEvent<T = any> = CloudEvent<T, "picloud.topic.message">;
 
 /** subject is the queue, data what was sent. */
 type QueueEvent<T = any> = CloudEvent<T, "picloud.queue.message">;
+
+/** What a trigger with a batch_size gets; subject is the queue. Return a BatchResult to have some of the messages tried again. */
+type QueueBatchEvent<T = any> = CloudEvent<{ id: string; data: T }[], "picloud.queue.message.batch">;
+
+/** failed has the ids of the messages that are to be tried again, and in the end become dead letters; the others are done. An error that is thrown fails all of them. */
+interface BatchResult {
+  failed?: string[];
+}
 
 /** subject is the address it came to. Addresses are bare ("a@b.example"); headers have lower-case names. */
 type EmailEvent = CloudEvent<
