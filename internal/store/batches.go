@@ -192,7 +192,7 @@ func comma(i int) string {
 func encodeMessages(items []picloud.BatchMessage) json.RawMessage {
 	var out bytes.Buffer
 	for i, m := range items {
-		id, _ := json.Marshal(m.ID) // a string
+		id, _ := json.Marshal(m.ID) //nolint:errchkjson // a string
 		out.WriteString(comma(i) + `{"id":` + string(id) + `,"data":`)
 		out.Write(m.Data)
 		out.WriteByte('}')

@@ -52,7 +52,7 @@ func contents(t *testing.T, s *store.Store, f picloud.Firing) (ids map[string]st
 
 // returning is a run that returns failed.
 func returning(failed ...string) picloud.Outcome {
-	value, _ := json.Marshal(map[string]any{"failed": failed})
+	value, _ := json.Marshal(map[string][]string{"failed": failed}) //nolint:errchkjson // strings
 	return picloud.Outcome{Result: picloud.Result{Value: value}}
 }
 
