@@ -13,7 +13,8 @@ WORKFLOWCHECK_VERSION := v0.6.0
 GOVULNCHECK_VERSION := v1.9.0
 
 # What links the Temporal server or its UI is tested without -race: compiling them twice costs minutes, and those tests drive processes from outside.
-UNRACED := deployments/embedded/temporalserver|deployments/embedded/temporalui|internal/cli|cmd/picloud|bench|deployments/caddy
+# So are hostile scripts, whose ends by memory and time the race detector would blur.
+UNRACED := internal/sandbox/hostile|deployments/embedded/temporalserver|deployments/embedded/temporalui|internal/cli|cmd/picloud|bench|deployments/caddy
 
 .PHONY: help
 help: ## this list
@@ -37,7 +38,8 @@ test: postgresql test-tools build example-packages ## every test, with a real Po
 	@export PICLOUD_TEST_BIN=$(CURDIR)/$(BINARY); \
 	 echo "== with the race detector"; \
 	 go test -race -timeout 20m $$(go list ./... | grep -vE '/($(UNRACED))$$'); \
-	 echo "== whole programs"; \
+	 echo "== without: memory, hostile scripts, whole programs"; \
+	 go test -timeout 20m -run '^TestMemory' ./internal/sandbox; \
 	 go test -timeout 20m $$(go list ./... | grep -E '/($(UNRACED))$$')
 
 .PHONY: test-tools

@@ -9,8 +9,8 @@ export default async function (event: CronEvent, ctx: Context) {
   const lines: string[] = [];
   let cursor: string | null = null;
   do {
-    const page = await ctx.kv.list("notes", { prefix: day + "/", cursor: cursor ?? undefined });
-    for (const entry of page.items) lines.push((entry.value as Note).text);
+    const page: KVPage<Note> = await ctx.kv.list("notes", { prefix: day + "/", cursor: cursor ?? undefined });
+    for (const entry of page.items) lines.push(entry.value.text);
     cursor = page.nextCursor;
   } while (cursor);
   await ctx.kv.set("digests", day, { notes: lines.length, text: lines.join("\n") });
