@@ -33,7 +33,7 @@ const landingPage = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>PiCloud</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;margin:4rem auto;max-width:42rem;padding:0 1rem}code{background:#8882;padding:.1em .3em}</style></head>
 <body><h1>PiCloud</h1><p>It runs. The addresses of this instance:</p><ul>
-<li><code>/v1</code>: the REST API (<a href="/docs/openapi.yaml">its description</a>), with <code>Authorization: Bearer &lt;api key&gt;</code></li>
+<li><code>/v1</code>: the REST API (<a href="/docs">its reference</a>), with <code>Authorization: Bearer &lt;api key&gt;</code></li>
 <li><code>/run/{app}/{script}</code>: the endpoints of the scripts, with the same header</li>
 <li><a href="/temporal/">/temporal/</a>: the Temporal UI, where every execution is a workflow</li>
 <li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>: is it alive, is it ready</li>

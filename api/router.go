@@ -34,7 +34,7 @@ func (s *server) routes() http.Handler {
 		r.GET(oidcPath, s.oidcBegin)
 		r.GET(oidcCallback, s.oidcFinish)
 	}
-	r.GET("/docs/openapi.yaml", func(c *gin.Context) { c.Data(http.StatusOK, "application/yaml", openAPI) })
+	reference(r)
 	if s.Metrics != nil {
 		r.GET("/metrics", gin.WrapH(s.Metrics))
 	}
