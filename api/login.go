@@ -20,8 +20,8 @@ var loginPage = template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>PiCloud: sign in</title><style>` + loginStyle + `</style></head>
 <body><h1>PiCloud</h1>{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
 <form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
-<label>Name <input name="name" autocomplete="username" required autofocus></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
+<label>Name <input name="name" autocomplete="username" autofocus></label>
+<label>Password, or an API key <input name="password" type="password" autocomplete="current-password" required></label>
 <button>Sign in</button></form>{{if .OIDC}}<a href="/login/oidc?next={{.Next}}">Sign in with {{.OIDC}}</a>{{end}}</body></html>
 `))
 
@@ -49,8 +49,8 @@ func (s *server) login(c *gin.Context) {
 		s.showTooMany(c, early, next)
 		return
 	}
-	if picloud.ErrorCode(err) == "wrong_credentials" {
-		s.showLogin(c, http.StatusUnauthorized, next, "Name or password are wrong.")
+	if e := picloud.AsError(err); e != nil && e.Kind == picloud.Unauthenticated {
+		s.showLogin(c, http.StatusUnauthorized, next, strings.ToUpper(e.Message[:1])+e.Message[1:]+".")
 		return
 	}
 	if err != nil {

@@ -64,7 +64,7 @@ func (s *server) oidcFinish(c *gin.Context) {
 	if err == nil {
 		p, err = s.personOf(ctx, email)
 	}
-	cookie, err := s.endSignIn(ctx, auditText(email), "oidc", p, err)
+	cookie, err := s.endSignIn(ctx, signedIn{who: auditText(email), means: "oidc", principal: p}, err)
 	if err != nil {
 		s.failOIDC(c, err, localPath(next))
 		return

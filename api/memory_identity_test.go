@@ -264,11 +264,17 @@ func (m *memory) PersonByEmail(_ context.Context, email string) (picloud.Princip
 	return picloud.Principal{}, picloud.NotFoundError("principal", email)
 }
 
-func (m *memory) CreateSession(_ context.Context, id string, digest []byte, expires time.Time) error {
+func (m *memory) CreateSession(_ context.Context, id, keyID string, digest []byte, expires time.Time) error {
 	defer m.write()()
+	var key *picloud.APIKey
+	for _, c := range m.keys {
+		if c.key.ID == keyID {
+			key = &c.key
+		}
+	}
 	for _, p := range m.principals {
 		if p.ID == id {
-			m.sessions = append(m.sessions, picloud.Credential{Digest: digest, Principal: p, ExpiresAt: expires, Memberships: m.membershipsOf(id)})
+			m.sessions = append(m.sessions, picloud.Credential{Digest: digest, Principal: p, Key: key, ExpiresAt: expires, Memberships: m.membershipsOf(id)})
 		}
 	}
 	return nil

@@ -98,29 +98,44 @@ func (l signIns) take(address, name string) error {
 	return nil
 }
 
-// signIn checks name and password, begins a session and gives its cookie. Every attempt that is not too early is in the audit log.
+// signIn checks name and password, begins a session and gives its cookie. The password may be an API key, as in HTTP Basic: then the name does not matter, and the session has the rights of
+// the key. Every attempt that is not too early is in the audit log.
 func (s *server) signIn(ctx context.Context, name, password string) (*http.Cookie, error) {
 	if err := s.signIns.take(visitorFrom(ctx).ip, name); err != nil {
 		return nil, err
 	}
+	switch caller, err := s.auth.Key(ctx, password); {
+	case err == nil:
+		return s.endSignIn(ctx, signedIn{who: caller.Principal.Name, means: "api_key", principal: caller.Principal, key: caller.Key}, nil)
+	case picloud.ErrorCode(err) == "expired_key" || picloud.ErrorCode(err) == "principal_disabled":
+		return s.endSignIn(ctx, signedIn{who: auditText(name), means: "api_key"}, err)
+	case !isUnauthenticated(err):
+		return nil, err
+	}
 	p, err := auth.SignIn(ctx, s.Sessions, auditText(name), password)
-	return s.endSignIn(ctx, auditText(name), "password", p, err)
+	return s.endSignIn(ctx, signedIn{who: auditText(name), means: "password", principal: p}, err)
 }
 
-// endSignIn begins the session of p and gives its cookie, or gives err: that of an attempt by that means, where somebody said to be who. It is in the audit log, unless
-// nothing was decided.
-func (s *server) endSignIn(ctx context.Context, who, means string, p picloud.Principal, err error) (*http.Cookie, error) {
+// signedIn is an attempt to sign in: who somebody said to be, by what means, and who that is.
+type signedIn struct {
+	who, means string
+	principal  picloud.Principal
+	key        *picloud.APIKey // nil: by other means
+}
+
+// endSignIn begins the session and gives its cookie, or gives err, that of the attempt. It is in the audit log, unless nothing was decided.
+func (s *server) endSignIn(ctx context.Context, a signedIn, err error) (*http.Cookie, error) {
 	v := visitorFrom(ctx)
-	entry := picloud.AuditEntry{Action: "createSession", TargetKind: "principal", TargetID: who, IP: v.ip, RequestID: v.requestID}
-	after := map[string]string{"means": means}
+	entry := picloud.AuditEntry{Action: "createSession", TargetKind: "principal", TargetID: a.who, IP: v.ip, RequestID: v.requestID}
+	after := map[string]string{"means": a.means}
 	var cookie *http.Cookie
 	switch e := picloud.AsError(err); {
 	case err == nil:
-		token, err := auth.NewSession(ctx, s.Sessions, p)
+		token, err := auth.NewSession(ctx, s.Sessions, a.principal, a.key)
 		if err != nil {
 			return nil, err
 		}
-		cookie, entry.Principal, entry.TargetID, entry.Outcome = auth.Cookie(token, v.secured), p.Name, p.Name, picloud.AuditDone
+		cookie, entry.Principal, entry.TargetID, entry.Outcome = auth.Cookie(token, v.secured), a.principal.Name, a.principal.Name, picloud.AuditDone
 	case e == nil || e.Kind == picloud.Internal || e.Kind == picloud.Unavailable:
 		return nil, err
 	default:

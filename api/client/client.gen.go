@@ -2741,7 +2741,7 @@ type ClientInterface interface {
 
 	// CreateSessionWithBody Sign in
 	//
-	// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes any type of body and a specified content type.
@@ -2751,7 +2751,7 @@ type ClientInterface interface {
 
 	// CreateSession Sign in
 	//
-	// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4373,7 +4373,7 @@ func (c *Client) DeleteSession(ctx context.Context, params *DeleteSessionParams,
 
 // CreateSessionWithBody Sign in
 //
-// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes any type of body and a specified content type.
@@ -4393,7 +4393,7 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, contentType string, 
 
 // CreateSession Sign in
 //
-// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes a body of the `application/json` content type.
@@ -9157,7 +9157,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithBodyWithResponse Sign in
 	//
-	// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9167,7 +9167,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithResponse Sign in
 	//
-	// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -15950,7 +15950,7 @@ func (c *ClientWithResponses) DeleteSessionWithResponse(ctx context.Context, par
 
 // CreateSessionWithBodyWithResponse Sign in
 //
-// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -15966,7 +15966,7 @@ func (c *ClientWithResponses) CreateSessionWithBodyWithResponse(ctx context.Cont
 
 // CreateSessionWithResponse Sign in
 //
-// By name and password; the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

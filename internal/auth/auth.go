@@ -15,8 +15,8 @@ import (
 // Caller is who calls, and what with.
 type Caller struct {
 	Principal picloud.Principal
-	Key       *picloud.APIKey // nil: by a session
-	Expires   time.Time       // of the session; zero = a key, which knows by itself
+	Key       *picloud.APIKey // the key, or the one that began the session; nil = a session of a password or a provider
+	Expires   time.Time       // of the session, or of the key; zero = never
 	roles     map[string]picloud.Role
 }
 

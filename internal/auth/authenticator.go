@@ -66,7 +66,7 @@ func (a *Authenticator) usable(c Caller) error {
 	switch {
 	case c.Key != nil && !c.Key.ExpiresAt.IsZero() && !a.now().Before(c.Key.ExpiresAt):
 		return picloud.Errorf(picloud.Unauthenticated, "expired_key", "the key expired at %s", c.Key.ExpiresAt.UTC().Format(time.RFC3339))
-	case c.Key == nil && !a.now().Before(c.Expires):
+	case !c.Expires.IsZero() && !a.now().Before(c.Expires):
 		return ErrNoKey()
 	case c.Principal.Disabled:
 		return picloud.Errorf(picloud.Unauthenticated, "principal_disabled", "the principal %q is disabled", c.Principal.Name)

@@ -47,10 +47,16 @@ func SignIn(ctx context.Context, sessions picloud.Sessions, name, password strin
 	return p, nil
 }
 
-// NewSession begins a session and gives its token.
-func NewSession(ctx context.Context, sessions picloud.Sessions, p picloud.Principal) (string, error) {
-	token := newSecret()
-	return token, sessions.CreateSession(ctx, p.ID, Digest(token), time.Now().Add(SessionLifetime))
+// NewSession begins a session of p and gives its token. One that a key began (nil = none) has the key's rights, and ends with it.
+func NewSession(ctx context.Context, sessions picloud.Sessions, p picloud.Principal, key *picloud.APIKey) (string, error) {
+	token, expires, keyID := newSecret(), time.Now().Add(SessionLifetime), ""
+	if key != nil {
+		keyID = key.ID
+		if !key.ExpiresAt.IsZero() && key.ExpiresAt.Before(expires) {
+			expires = key.ExpiresAt
+		}
+	}
+	return token, sessions.CreateSession(ctx, p.ID, keyID, Digest(token), expires)
 }
 
 // Cookie gives the cookie of a token; with "" the one that takes it away.

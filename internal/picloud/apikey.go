@@ -32,7 +32,7 @@ type Credential struct {
 	Digest      []byte // of the whole key or token
 	Principal   Principal
 	Memberships []Membership
-	Key         *APIKey   // nil: a session
+	Key         *APIKey   // nil: a session that a password or a provider began
 	ExpiresAt   time.Time // zero = never
 }
 

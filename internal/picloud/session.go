@@ -11,8 +11,8 @@ type Sessions interface {
 	PasswordHash(ctx context.Context, name string) (Principal, string, error)
 	// PersonByEmail gives the person with that address, in lower case. NotFound "principal_not_found".
 	PersonByEmail(ctx context.Context, email string) (Principal, error)
-	// CreateSession keeps a session by the SHA-256 of its token.
-	CreateSession(ctx context.Context, principalID string, digest []byte, expiresAt time.Time) error
+	// CreateSession keeps a session by the SHA-256 of its token. One that an API key began (keyID, "" = none) has the key's rights, and ends with it.
+	CreateSession(ctx context.Context, principalID, keyID string, digest []byte, expiresAt time.Time) error
 	// DeleteSession ends one, if it is there.
 	DeleteSession(ctx context.Context, digest []byte) error
 	// SessionCredentials gives the session with that digest, if it is not over.

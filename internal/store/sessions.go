@@ -23,8 +23,8 @@ func (s *Store) PersonByEmail(ctx context.Context, email string) (picloud.Princi
 }
 
 // CreateSession implements picloud.Sessions.
-func (s *Store) CreateSession(ctx context.Context, principalID string, digest []byte, expiresAt time.Time) error {
-	if err := s.queries.SessionInsert(ctx, digest, principalID, expiresAt); err != nil {
+func (s *Store) CreateSession(ctx context.Context, principalID, keyID string, digest []byte, expiresAt time.Time) error {
+	if err := s.queries.SessionInsert(ctx, digest, principalID, optional(keyID), expiresAt); err != nil {
 		return fmt.Errorf("insert session: %w", err)
 	}
 	return nil
@@ -45,8 +45,15 @@ func (s *Store) SessionCredentials(ctx context.Context, digest []byte) ([]piclou
 		return nil, fmt.Errorf("find session: %w", err)
 	}
 	return convert(rows, func(r sqlc.SessionCredentialsRow) picloud.Credential {
+		var key *picloud.APIKey
+		if r.KeyID != nil {
+			k := toAPIKey(sqlc.APIKeyListRow{
+				ID: *r.KeyID, Prefix: value(r.Prefix), Scopes: r.Scopes, CreatedAt: value(r.KeyCreatedAt), ExpiresAt: r.KeyExpiresAt, LastUsedAt: r.LastUsedAt, Principal: r.Name, App: r.KeyApp,
+			})
+			key = &k
+		}
 		return picloud.Credential{
-			Digest: r.Digest, ExpiresAt: r.ExpiresAt.UTC(), Memberships: memberships(r.Apps, r.Roles),
+			Digest: r.Digest, Key: key, ExpiresAt: r.ExpiresAt.UTC(), Memberships: memberships(r.Apps, r.Roles),
 			Principal: picloud.Principal{ID: r.PrincipalID, Kind: picloud.PrincipalKind(r.Kind), Name: r.Name, InstanceAdmin: r.InstanceAdmin, Disabled: r.Disabled},
 		}
 	}), nil

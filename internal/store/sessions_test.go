@@ -25,7 +25,7 @@ func TestSessions(t *testing.T) {
 		return list
 	}
 	begin := func(digest string, lasts time.Duration) {
-		require.NoError(t, s.CreateSession(ctx, ann.ID, []byte(digest), time.Now().Add(lasts)))
+		require.NoError(t, s.CreateSession(ctx, ann.ID, "", []byte(digest), time.Now().Add(lasts)))
 	}
 	begin("over", -time.Minute)
 	begin("first", time.Hour)
@@ -45,6 +45,16 @@ func TestSessions(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, hash, stored)
 	assert.True(t, p.HasPassword)
+
+	key, err := s.CreateAPIKey(ctx, picloud.NewAPIKey{Principal: "ann", Prefix: "pck_session", Digest: []byte("of a key"), App: "shop", Scopes: picloud.Scopes{picloud.ScopeDataRead}})
+	require.NoError(t, err)
+	require.NoError(t, s.CreateSession(ctx, ann.ID, key.ID, []byte("by a key"), time.Now().Add(time.Hour)))
+	require.Len(t, found("by a key"), 1)
+	require.NotNil(t, found("by a key")[0].Key)
+	assert.Equal(t, key.Scopes, found("by a key")[0].Key.Scopes)
+	assert.Equal(t, "shop", found("by a key")[0].Key.App)
+	require.NoError(t, s.DeleteAPIKey(ctx, key.ID))
+	assert.Empty(t, found("by a key"), "it ends with the key")
 
 	begin("third", time.Hour)
 	_, err = s.DeletePrincipal(ctx, "ann")

@@ -472,6 +472,7 @@ type Session struct {
 	PrincipalID string
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
+	ApiKeyID    *string
 }
 
 type Trigger struct {

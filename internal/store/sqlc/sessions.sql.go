@@ -11,16 +11,23 @@ import (
 )
 
 const SessionCredentials = `-- name: SessionCredentials :many
-SELECT s.digest, s.expires_at, p.id AS principal_id, p.kind, p.name, p.instance_admin, p.disabled,
+SELECT s.digest, s.expires_at, k.id AS key_id, k.prefix, k.scopes, k.created_at AS key_created_at, k.expires_at AS key_expires_at, k.last_used_at, ka.slug AS key_app, p.id AS principal_id, p.kind, p.name, p.instance_admin, p.disabled,
        COALESCE((SELECT array_agg(a.slug ORDER BY a.slug) FROM app_members m JOIN apps a ON a.id = m.app_id WHERE m.principal_id = p.id), '{}')::text[] AS apps,
        COALESCE((SELECT array_agg(m.role ORDER BY a.slug) FROM app_members m JOIN apps a ON a.id = m.app_id WHERE m.principal_id = p.id), '{}')::text[] AS roles
-FROM sessions s JOIN principals p ON p.id = s.principal_id
+FROM sessions s JOIN principals p ON p.id = s.principal_id LEFT JOIN api_keys k ON k.id = s.api_key_id LEFT JOIN apps ka ON ka.id = k.app_id
 WHERE s.digest = $1 AND s.expires_at > now() AND p.deleted_at IS NULL
 `
 
 type SessionCredentialsRow struct {
 	Digest        []byte
 	ExpiresAt     time.Time
+	KeyID         *string
+	Prefix        *string
+	Scopes        []string
+	KeyCreatedAt  *time.Time
+	KeyExpiresAt  *time.Time
+	LastUsedAt    *time.Time
+	KeyApp        *string
 	PrincipalID   string
 	Kind          string
 	Name          string
@@ -30,7 +37,7 @@ type SessionCredentialsRow struct {
 	Roles         []string
 }
 
-// The session with that digest, with its principal and the roles that it has, as parallel arrays.
+// The session with that digest, with the key that began it, if any, its principal and the roles that it has, as parallel arrays.
 func (q *Queries) SessionCredentials(ctx context.Context, digest []byte) ([]SessionCredentialsRow, error) {
 	rows, err := q.db.Query(ctx, SessionCredentials, digest)
 	if err != nil {
@@ -43,6 +50,13 @@ func (q *Queries) SessionCredentials(ctx context.Context, digest []byte) ([]Sess
 		if err := rows.Scan(
 			&i.Digest,
 			&i.ExpiresAt,
+			&i.KeyID,
+			&i.Prefix,
+			&i.Scopes,
+			&i.KeyCreatedAt,
+			&i.KeyExpiresAt,
+			&i.LastUsedAt,
+			&i.KeyApp,
 			&i.PrincipalID,
 			&i.Kind,
 			&i.Name,
@@ -82,11 +96,16 @@ func (q *Queries) SessionDeleteAll(ctx context.Context, principalID string) erro
 
 const SessionInsert = `-- name: SessionInsert :exec
 WITH over AS (DELETE FROM sessions WHERE expires_at < now())
-INSERT INTO sessions (digest, principal_id, expires_at) VALUES ($1, $2, $3)
+INSERT INTO sessions (digest, principal_id, api_key_id, expires_at) VALUES ($1, $2, $3::uuid, $4)
 `
 
 // Those that are over go at the same time.
-func (q *Queries) SessionInsert(ctx context.Context, digest []byte, principalID string, expiresAt time.Time) error {
-	_, err := q.db.Exec(ctx, SessionInsert, digest, principalID, expiresAt)
+func (q *Queries) SessionInsert(ctx context.Context, digest []byte, principalID string, apiKeyID *string, expiresAt time.Time) error {
+	_, err := q.db.Exec(ctx, SessionInsert,
+		digest,
+		principalID,
+		apiKeyID,
+		expiresAt,
+	)
 	return err
 }
