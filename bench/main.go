@@ -4,7 +4,8 @@
 // The floor is a no-op workflow with one local activity, started eagerly: what any durable execution on this engine costs at least. Beside it stand
 // kv-triggered firings of a trivial script, from the PUT of the key to the commit of the execution, and synchronous HTTP calls of the same script.
 //
-// Ahead of them the sandbox is measured by itself (sandbox.go), and how a noisy app delays a quiet one (noisy.go); -only sandbox and -only noisy leave the rest out.
+// Ahead of them the sandbox is measured by itself (sandbox.go), and how a noisy app delays a quiet one (noisy.go). Behind them come dead letters: lists, groups, and
+// a bulk replay over a kill -9 (letters.go). -only sandbox, -only noisy and -only letters leave the rest out.
 package main
 
 import (
@@ -21,20 +22,29 @@ func main() {
 	binary := flag.String("binary", "bin/picloud", "the program to measure")
 	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
 	firings := flag.Int("firings", 2000, "kv-triggered firings a round")
-	only := flag.String("only", "", "sandbox, noisy: these figures alone")
+	letters := flag.Int("letters", 10_000, "dead letters that are listed, grouped and replayed")
+	only := flag.String("only", "", "sandbox, noisy, letters: these figures alone")
 	flag.Parse()
-	if err := interruptible(*binary, *rounds, *firings, *only); err != nil {
+	if err := interruptible(*binary, *rounds, *firings, *letters, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // interruptible runs until Ctrl-C at the longest.
-func interruptible(binary string, rounds, firings int, only string) error {
+func interruptible(binary string, rounds, firings, letters int, only string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if only == "noisy" {
+	defer testkit.Finish()
+	switch only {
+	case "noisy":
 		return run(ctx, binary, newReport(nil, rounds, 0))
+	case "letters":
+		r := newReport(nil, rounds, 0)
+		if err := measureLetters(ctx, binary, letters, r); err != nil {
+			return err
+		}
+		return printReport(os.Stdout, r)
 	}
 	figures, err := sandboxFigures(ctx, binary, rounds)
 	if err != nil {
@@ -44,7 +54,24 @@ func interruptible(binary string, rounds, firings int, only string) error {
 	if only == "sandbox" {
 		return printReport(os.Stdout, newReport(figures, rounds, 0))
 	}
-	return run(ctx, binary, newReport(figures, rounds, firings))
+	r := newReport(figures, rounds, firings)
+	if err := measureLetters(ctx, binary, letters, r); err != nil {
+		return err
+	}
+	return run(ctx, binary, r)
+}
+
+// measureLetters measures dead letters, on a server of their own, and adds the figures to the report.
+func measureLetters(ctx context.Context, binary string, letters int, r report) error {
+	figures, err := letterFigures(ctx, binary, letters)
+	if err != nil {
+		return fmt.Errorf("measure dead letters: %w", err)
+	}
+	for _, f := range figures {
+		r.Letters[f.name+", "+f.unit] = f.value
+		fmt.Fprintf(os.Stdout, "%-32s %8.2f %s\n", f.name, f.value, f.unit)
+	}
+	return nil
 }
 
 func run(ctx context.Context, binary string, r report) (err error) {
@@ -58,7 +85,6 @@ func run(ctx context.Context, binary string, r report) (err error) {
 		if stopErr := up.Stop(); err == nil {
 			err = stopErr
 		}
-		testkit.Finish()
 	}()
 	noisy, err := noisyNeighbour(ctx, up, min(rounds, 2))
 	if err != nil {

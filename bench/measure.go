@@ -77,11 +77,12 @@ type report struct {
 	CPURatio map[string]float64 `json:"cpu_to_floor"`
 	Sandbox  map[string]float64 `json:"sandbox"`         // by name and unit
 	Noisy    map[string]float64 `json:"noisy_neighbour"` // likewise
+	Letters  map[string]float64 `json:"dead_letters"`    // likewise
 }
 
 func newReport(figures []figure, rounds, firings int) report {
 	r := report{
-		Rounds: rounds, Firings: firings, Sandbox: map[string]float64{}, Noisy: map[string]float64{},
+		Rounds: rounds, Firings: firings, Sandbox: map[string]float64{}, Noisy: map[string]float64{}, Letters: map[string]float64{},
 		Rates: map[string]float64{}, Ratios: map[string]float64{}, CPU: map[string]float64{}, CPURatio: map[string]float64{},
 	}
 	for _, f := range figures {
