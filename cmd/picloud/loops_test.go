@@ -16,7 +16,8 @@ import (
 
 // census is what became of the executions of one root event.
 type census struct {
-	byStatus map[client.ExecutionStatus]int
+	byStatus map[client.ExecutionStatus]int // of scripts
+	mails    int                            // handed over; all have succeeded
 	letters  []string
 	deepest  int
 	cut      int64
@@ -24,7 +25,11 @@ type census struct {
 
 func (c *census) count(links []client.ExecutionChainLink) {
 	for _, l := range links {
-		c.byStatus[l.Status]++
+		if l.Kind == "mail" && l.Status == "succeeded" {
+			c.mails++
+		} else {
+			c.byStatus[l.Status]++
+		}
 		c.deepest = max(c.deepest, l.Depth)
 		if l.DeadLetterID != nil {
 			c.letters = append(c.letters, *l.DeadLetterID)
@@ -103,7 +108,7 @@ func TestLoopsEndWithinTheirLimits(t *testing.T) {
   - { name: pong, kind: kv, script: pong, config: { collection: b } }
   - { name: take, kind: queue, script: take, config: { queue: parcels } }
   - { name: tell, kind: pubsub, script: tell, config: { topic: taken } }
-  - { name: note, kind: kv, script: note, config: { collection: notes } }
+  - { name: note, kind: email, script: note, config: { address: notes } }
   - { name: once, kind: pubsub, script: once, config: { topic: once }, cycle: deny }
   - { name: bomb, kind: pubsub, script: bomb, config: { topic: bang } }
   - { name: twelve, kind: kv, script: twelve, config: { collection: steps } }
@@ -111,7 +116,7 @@ func TestLoopsEndWithinTheirLimits(t *testing.T) {
 		"ping":   `export default async (e: any, ctx: any) => { await ctx.kv.set("b", e.subject, e.depth); }`,
 		"pong":   `export default async (e: any, ctx: any) => { await ctx.kv.set("a", e.subject, e.depth); }`,
 		"take":   `export default async (e: any, ctx: any) => { await ctx.topics.publish("taken", e.data); }`,
-		"tell":   `export default async (e: any, ctx: any) => { await ctx.kv.set("notes", "last", e.id); }`,
+		"tell":   `export default async (e: any, ctx: any) => { await ctx.email.send({ to: "notes@shop.localhost", subject: e.id, text: "" }); }`,
 		"note":   `export default async (e: any, ctx: any) => { await ctx.queues.send("parcels", { n: e.depth }); }`,
 		"once":   `export default async (e: any, ctx: any) => { await ctx.topics.publish("once", e.data); }`,
 		"bomb":   `export default async (e: any, ctx: any) => { for (let i = 0; i < 10; i++) await ctx.topics.publish("bang", i); }`,
@@ -142,12 +147,13 @@ func TestLoopsEndWithinTheirLimits(t *testing.T) {
 		reason, circle string
 	}{
 		"two over kv": {16, 1, "depth_exceeded", "ping → kv b/42 → pong → kv a/42 → ping (16 turns)"},
-		"three":       {16, 1, "depth_exceeded", "tell → kv notes/last → note → queue parcels → take → pubsub taken → tell (16 turns)"},
+		"three":       {16, 1, "depth_exceeded", "tell → email notes → note → queue parcels → take → pubsub taken → tell (16 turns)"},
 		"denied":      {1, 1, "cycle", "once → pubsub once → once (1 turn)"},
 		"bomb":        {150, 1, "budget_exceeded", "bomb → pubsub bang → bomb ("},
 		"legitimate":  {12, 0, "", ""},
 	} {
 		c := ended(t, up, roots[name], want.ran, want.letters)
+		assert.Equal(t, map[string]int{"three": 5}[name], c.mails, name)
 		if want.letters == 0 {
 			assert.Equal(t, want.ran, c.deepest, name)
 			continue
