@@ -43,42 +43,21 @@ func (a *Activities) DryRunLetters(ctx context.Context, in BulkPageInput) (BulkP
 	}
 	silence := beat(ctx, nil)
 	defer silence()
-	var report picloud.BulkReport
-	last, skipped := "", int64(0)
+	page := make([]picloud.DryLetter, 0, len(letters))
 	for _, letter := range letters {
 		how := picloud.Replay{Version: b.Request.Version, FetchLive: b.Request.FetchLive}
 		result, err := a.DryRunner.DryRunLetter(ctx, b.App, letter, how)
-		switch {
-		case picloud.AsError(err) != nil: // no script, or no such version
-			skipped++
-		case err != nil:
+		if e := picloud.AsError(err); e != nil { // no script, or no such version
+			page = append(page, picloud.DryLetter{DeadLetterID: letter.ID, Outcome: picloud.DrySkipped, Error: &picloud.ScriptError{Type: e.Code, Message: e.Message}})
+			continue
+		}
+		if err != nil {
 			return BulkProgress{}, fmt.Errorf("run letter dry: %w", err)
-		default:
-			report.Add(sampleOf(letter, result))
 		}
-		last = letter.ID
+		page = append(page, picloud.DryLetterOf(letter.ID, result))
 	}
-	b, err = a.Bulk.ReportPage(ctx, in.ID, in.After, last, skipped, report)
+	b, err = a.Bulk.ReportPage(ctx, in.ID, in.After, page)
 	return bulkProgress(b, err, "report letters")
-}
-
-// sampleOf is the report of one letter.
-func sampleOf(letter picloud.DeadLetter, result picloud.DryResult) picloud.BulkReport {
-	if failure := result.Outcome.Failure; failure != nil {
-		return picloud.BulkReport{Fail: 1, Failing: []picloud.BulkSample{{DeadLetterID: letter.ID, Error: failure}}}
-	}
-	report := picloud.BulkReport{Pass: 1}
-	var keys []string
-	for _, e := range result.Effects {
-		if e.ChangedSinceFailure {
-			keys = append(keys, e.Collection+"/"+e.Key)
-		}
-	}
-	if len(keys) > 0 {
-		report.KeysChangedSince = 1
-		report.Changed = []picloud.BulkSample{{DeadLetterID: letter.ID, Keys: keys[:min(len(keys), picloud.MaxBulkSamples)]}}
-	}
-	return report
 }
 
 // bulkProgress is the progress of b. One that is gone, with its app, is at its end.

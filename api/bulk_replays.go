@@ -146,6 +146,42 @@ func (s *server) ListBulkReplays(ctx context.Context, request ListBulkReplaysReq
 	return ListBulkReplays200JSONResponse{Items: convert(list.Items, toBulkReplay), NextCursor: orNil(list.Next)}, nil
 }
 
+// ListDryRunLetters implements StrictServerInterface.
+func (s *server) ListDryRunLetters(ctx context.Context, request ListDryRunLettersRequestObject) (ListDryRunLettersResponseObject, error) {
+	q := request.Params
+	p, err := idPage(q.Limit, q.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	filter := picloud.DryFilter{Outcome: picloud.DryOutcome(deref(q.Outcome))}
+	switch filter.Outcome {
+	case "", picloud.DryPass, picloud.DryFail, picloud.DrySkipped:
+	case "changed":
+		filter = picloud.DryFilter{Changed: true}
+	default:
+		return nil, picloud.InvalidField("outcome", "must be pass, fail, skipped or changed")
+	}
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	if !isID(request.BulkReplay) {
+		return nil, missing("bulk_replay", request.BulkReplay)
+	}
+	list, err := s.Bulk.ListDryLetters(ctx, app.ID, request.BulkReplay, filter, p)
+	if err != nil {
+		return nil, err
+	}
+	return ListDryRunLetters200JSONResponse{Items: convert(list.Items, toDryRunLetter), NextCursor: orNil(list.Next)}, nil
+}
+
+func toDryRunLetter(l picloud.DryLetter) DryRunLetter {
+	return DryRunLetter{
+		DeadLetterID: l.DeadLetterID, Outcome: string(l.Outcome), Error: toScriptError(l.Error), Effects: convert(l.Effects, toEffectDiff), EffectsTotal: l.EffectsTotal,
+		ChangedKeys: append([]string{}, l.ChangedKeys...),
+	}
+}
+
 func toBulkReplay(b picloud.BulkReplay) BulkReplay {
 	r := b.Request
 	out := BulkReplay{
@@ -162,7 +198,7 @@ func toBulkReplay(b picloud.BulkReplay) BulkReplay {
 	}
 	if report := b.Report; report != nil {
 		out.Report = &DryRunReport{
-			Pass: report.Pass, Fail: report.Fail, KeysChangedSince: report.KeysChangedSince,
+			Summary: report.String(), Pass: report.Pass, Fail: report.Fail, KeysChangedSince: report.KeysChangedSince,
 			Failing: convert(report.Failing, func(f picloud.BulkSample) FailingLetter {
 				return FailingLetter{DeadLetterID: f.DeadLetterID, Error: *toScriptError(f.Error)}
 			}),

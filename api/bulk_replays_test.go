@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +58,25 @@ func (f *fakeBulk) BulkReplay(_ context.Context, _, id string) (picloud.BulkRepl
 
 func (f *fakeBulk) ListBulkReplays(_ context.Context, _ string, page picloud.Page) (picloud.List[picloud.BulkReplay], error) {
 	return pageOf(f.rows, page, func(b picloud.BulkReplay) string { return b.ID }, less), nil
+}
+
+func (f *fakeBulk) ListDryLetters(ctx context.Context, appID, id string, filter picloud.DryFilter, page picloud.Page) (picloud.List[picloud.DryLetter], error) {
+	b, err := f.BulkReplay(ctx, appID, id)
+	if err != nil {
+		return picloud.List[picloud.DryLetter]{}, err
+	}
+	if !b.Request.DryRun {
+		return picloud.List[picloud.DryLetter]{}, picloud.Errorf(picloud.Conflict, "no_dry_run", "it is none")
+	}
+	set := picloud.EffectDiff{Effect: picloud.Effect{Type: picloud.EffectKVSet, Collection: "c", Key: "k", Value: []byte("2")}, Before: []byte("1"), Changes: true, ChangedSinceFailure: true}
+	items := []picloud.DryLetter{
+		{DeadLetterID: idUnresolved, Outcome: picloud.DryPass, Effects: []picloud.EffectDiff{set}, EffectsTotal: 3, ChangedKeys: []string{"c/k"}},
+		{DeadLetterID: idResolved, Outcome: picloud.DryFail, Error: &picloud.ScriptError{Type: "TypeError", Message: "x"}},
+	}
+	items = slices.DeleteFunc(items, func(l picloud.DryLetter) bool {
+		return filter.Outcome != "" && l.Outcome != filter.Outcome || filter.Changed && l.ChangedKeys == nil
+	})
+	return pageOf(items, page, func(l picloud.DryLetter) string { return l.DeadLetterID }, less), nil
 }
 
 func (f *fakeBulk) CancelBulkReplay(ctx context.Context, appID, id string) (picloud.BulkReplay, error) {
@@ -116,7 +136,23 @@ func bulkScenarios() []scenario {
 		{name: "all", operation: "listBulkReplays", path: bulk + "?limit=1", status: 200, says: []string{idRunningBulk, `"next_cursor":"` + idRunningBulk}},
 		{name: "bad cursor", operation: "listBulkReplays", path: bulk + "?cursor=x", status: 422, code: "invalid", field: "cursor"},
 		{name: "running", operation: "getBulkReplay", path: bulk + "/" + idRunningBulk, status: 200, says: []string{`"replayed":4`, `"total":9`, `"finished_at":null`, `"report":null`}},
-		{name: "dry run", operation: "getBulkReplay", path: bulk + "/" + idDoneBulk, status: 200, says: []string{`"pass":1`, `"keys":["c/k"]`, `"dead_letter_id":"` + idResolved}},
+		{name: "dry run", operation: "getBulkReplay", path: bulk + "/" + idDoneBulk, status: 200, says: []string{`"summary":"1 pass, 1 fail, 1 change keys that have changed since"`, `"pass":1`, `"keys":["c/k"]`, `"dead_letter_id":"` + idResolved}},
+		{
+			name: "letters", operation: "listDryRunLetters", path: bulk + "/" + idDoneBulk + "/letters", status: 200,
+			says: []string{`"outcome":"pass"`, `"before":1`, `"after":2`, `"changed_since_failure":true`, `"effects_total":3`, `"changed_keys":["c/k"]`, `"outcome":"fail"`, `"error":null`, `"message":"x"`, `"effects":[]`},
+		},
+		{
+			name: "letters that fail", operation: "listDryRunLetters", path: bulk + "/" + idDoneBulk + "/letters?outcome=fail", status: 200,
+			after: func(t *testing.T, _ *world, rec *httptest.ResponseRecorder) {
+				t.Helper()
+				require.NotContains(t, rec.Body.String(), idUnresolved)
+			},
+		},
+		{name: "letters with changed keys", operation: "listDryRunLetters", path: bulk + "/" + idDoneBulk + "/letters?outcome=changed&limit=1", status: 200, says: []string{idUnresolved, `"next_cursor":null`}},
+		{name: "letters of no outcome", operation: "listDryRunLetters", path: bulk + "/" + idDoneBulk + "/letters?outcome=x", status: 422, code: "invalid", field: "outcome"},
+		{name: "letters of a replay", operation: "listDryRunLetters", path: bulk + "/" + idRunningBulk + "/letters", status: 409, code: "no_dry_run"},
+		{name: "letters of none", operation: "listDryRunLetters", path: bulk + "/" + idNoSuchThing + "/letters", status: 404, code: "bulk_replay_not_found"},
+		{name: "letters of no id", operation: "listDryRunLetters", path: bulk + "/x/letters", status: 404, code: "bulk_replay_not_found"},
 		{name: "none", operation: "getBulkReplay", path: bulk + "/" + idNoSuchThing, status: 404, code: "bulk_replay_not_found"},
 		{name: "no id", operation: "getBulkReplay", path: bulk + "/x", status: 404, code: "bulk_replay_not_found"},
 		{

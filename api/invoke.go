@@ -62,7 +62,7 @@ func (s *server) dryInvoke(ctx context.Context, e picloud.Endpoint, event piclou
 	if s.DryRunner == nil {
 		return nil, errNoSandbox()
 	}
-	result, err := s.DryRunner.DryRun(ctx, e, event, fetchLive)
+	result, err := s.DryRunner.DryRun(ctx, e, event, auth.PrincipalFrom(ctx).Name, fetchLive)
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func (d *dryRunner) DryRunLetter(_ context.Context, _ string, _ picloud.DeadLett
 	return picloud.DryResult{Effects: []picloud.EffectDiff{{Effect: picloud.Effect{Collection: "c", Key: "k"}, ChangedSinceFailure: d.n%4 == 0}}}, nil
 }
 
-func (d *dryRunner) DryRun(context.Context, picloud.Endpoint, picloud.Event, bool) (picloud.DryResult, error) {
+func (d *dryRunner) DryRun(context.Context, picloud.Endpoint, picloud.Event, string, bool) (picloud.DryResult, error) {
 	panic("not of letters")
 }
 

@@ -77,13 +77,15 @@ func (b *Bulk) DryPage(_ context.Context, _, at string, limit int) (picloud.Bulk
 }
 
 // ReportPage implements picloud.BulkWork.
-func (b *Bulk) ReportPage(_ context.Context, _, at, last string, skipped int64, page picloud.BulkReport) (picloud.BulkReplay, error) {
+func (b *Bulk) ReportPage(_ context.Context, _, at string, page []picloud.DryLetter) (picloud.BulkReplay, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if at == after(b.next) && b.status == "" {
-		b.report.Add(page)
-		b.next += int(page.Pass + page.Fail + skipped)
-		if last == "" {
+		for _, l := range page {
+			b.report.Add(l)
+		}
+		b.next += len(page)
+		if len(page) == 0 {
 			b.status = picloud.BulkCompleted
 		}
 	}

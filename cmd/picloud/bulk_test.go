@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"testing"
@@ -9,9 +10,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	temporal "go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/picloud/picloud/activities"
 	"github.com/picloud/picloud/api/client"
+	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/testkit"
+	"github.com/picloud/picloud/workflows"
 )
 
 // bulkLetters is how many dead letters TestBulkReplay makes: PICLOUD_TEST_LETTERS, or a number that takes some seconds.
@@ -95,6 +101,8 @@ func TestBulkReplay(t *testing.T) {
 	})
 	end := progress()
 	assert.Equal(t, []int64{int64(letters), int64(letters), 0}, []int64{end.Total, end.Replayed, end.Skipped})
+	asked := queried(t, up, b.ID)
+	assert.Equal(t, []any{picloud.BulkCompleted, end.Total, end.Replayed}, []any{asked.Status, asked.Total, asked.Replayed})
 	testkit.Eventually(t, patience, func() error {
 		if n := len(list(t, up, "seen")); n != letters {
 			return fmt.Errorf("%d of %d have run", n, letters)
@@ -106,6 +114,18 @@ func TestBulkReplay(t *testing.T) {
 	}
 	key = "twice"
 	assert.Zero(t, replay().Total, "nothing is unresolved any more")
+}
+
+// queried asks the workflow of a bulk replay for its progress, as the Temporal UI and CLI do.
+func queried(t *testing.T, up *testkit.Instance, id string) (p activities.BulkProgress) {
+	t.Helper()
+	c, err := temporal.Dial(temporal.Options{HostPort: up.TemporalAddress, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	defer c.Close()
+	answer, err := c.QueryWorkflow(t.Context(), "bulk-replay:"+id, "", workflows.ProgressQuery)
+	require.NoError(t, err)
+	require.NoError(t, answer.Get(&p))
+	return p
 }
 
 // Dry runs of one letter and of all say what a replay would do, on the version that is asked for, and leave everything as it is.
@@ -175,6 +195,21 @@ func TestDryRuns(t *testing.T) {
 	}
 	assert.Equal(t, 3, messages["TypeError: three"], messages)
 	assert.Equal(t, []string{"stock/total"}, b.Report.Changed[0].Keys)
+	assert.Equal(t, "21 pass, 4 fail, 21 change keys that have changed since", b.Report.Summary)
+	for outcome, want := range map[string]int{"": letters, "pass": 21, "fail": 4, "changed": 21, "skipped": 0} {
+		listed, err := up.Client.ListDryRunLettersWithResponse(t.Context(), "shop", b.ID, &client.ListDryRunLettersParams{Outcome: &outcome})
+		require.NoError(t, err)
+		require.NotNil(t, listed.JSON200, string(listed.Body))
+		assert.Len(t, listed.JSON200.Items, want, outcome)
+		for _, l := range listed.JSON200.Items {
+			if l.Outcome == "fail" {
+				assert.NotNil(t, l.Error)
+				continue
+			}
+			require.Len(t, l.Effects, 2)
+			assert.Equal(t, []any{"7", "1", true, "done"}, []any{string(l.Effects[0].Before), string(l.Effects[0].After), *l.Effects[0].ChangedSinceFailure, *l.Effects[1].Topic})
+		}
+	}
 	assert.Equal(t, map[string]string{"total": "7"}, list(t, up, "stock"), "nothing is committed")
 	count, err := up.Client.CountDeadLettersWithResponse(t.Context(), "shop")
 	require.NoError(t, err)

@@ -20,6 +20,14 @@ type Runner struct {
 	Endpoints picloud.Endpoints
 	Scripts   picloud.Scripts
 	KV        picloud.KVReader
+	Grants    picloud.Grants
+	Tapes     Tapes
+}
+
+// Tapes keeps the tapes of dead letters. [picloud.DeadLetters] does.
+type Tapes interface {
+	// LetterTape gives NotFound "tape_not_found" where no script ran.
+	LetterTape(ctx context.Context, appID, id string) (picloud.LetterTape, error)
 }
 
 var _ picloud.DryRunner = (*Runner)(nil)
@@ -41,7 +49,11 @@ func (r *Runner) DryRunLetter(ctx context.Context, app string, letter picloud.De
 	if letter.Kind == picloud.KindMail {
 		return resend(letter, event)
 	}
-	return r.run(ctx, e, event, how.FetchLive, letter.CreatedAt)
+	may, err := r.Grants.LetterGrant(ctx, e.App, letter)
+	if err != nil {
+		return picloud.DryResult{}, fmt.Errorf("find rights of replay: %w", err)
+	}
+	return r.run(ctx, e, event, may, how.FetchLive, &letter)
 }
 
 // resend is what the replay of a mail would do: it runs no script, and sends the mail again.
@@ -59,20 +71,28 @@ func resend(letter picloud.DeadLetter, event picloud.Event) (picloud.DryResult, 
 }
 
 // DryRun implements picloud.DryRunner.
-func (r *Runner) DryRun(ctx context.Context, e picloud.Endpoint, event picloud.Event, fetchLive bool) (picloud.DryResult, error) {
-	return r.run(ctx, e, event, fetchLive, time.Time{})
+func (r *Runner) DryRun(ctx context.Context, e picloud.Endpoint, event picloud.Event, principal string, fetchLive bool) (picloud.DryResult, error) {
+	may, err := r.Grants.Grant(ctx, e.App, principal)
+	if err != nil {
+		return picloud.DryResult{}, fmt.Errorf("find rights of run: %w", err)
+	}
+	return r.run(ctx, e, event, may, fetchLive, nil)
 }
 
-// run runs the event on the endpoint's version; failed is when the letter's execution had failed, zero without a letter.
-func (r *Runner) run(ctx context.Context, e picloud.Endpoint, event picloud.Event, fetchLive bool, failed time.Time) (picloud.DryResult, error) {
+// run runs the event on the endpoint's version, with the rights that the execution would have; letter is nil where it is not the replay of one.
+func (r *Runner) run(ctx context.Context, e picloud.Endpoint, event picloud.Event, may *picloud.Grant, fetchLive bool, letter *picloud.DeadLetter) (picloud.DryResult, error) {
 	v, err := r.Scripts.Version(ctx, e.App.ID, e.Script, e.Version)
 	if err != nil {
 		return picloud.DryResult{}, fmt.Errorf("get version: %w", err)
 	}
 	result := picloud.DryResult{ExecutionID: newID(), Version: v.Version, Event: event, StartedAt: time.Now().UTC()}
+	if denied := may.Check(picloud.ScriptInvoke); denied != nil {
+		result.Outcome.Failure, result.FinishedAt = denied, result.StartedAt
+		return result, nil
+	}
 	result.Outcome, err = r.Sandbox.Run(ctx, picloud.Run{
 		ExecutionID: result.ExecutionID, AppID: e.App.ID, App: e.App.Slug, Script: e.Script, Version: v.Version, Program: v.Program, Limits: v.Limits, Event: event,
-		Attempt: 1, DryRun: true, FetchLive: fetchLive, FetchAllow: e.App.FetchAllow, Time: result.StartedAt, Seed: rand.Int64(), //nolint:gosec // no secret
+		Attempt: 1, DryRun: true, FetchLive: fetchLive, FetchAllow: e.App.FetchAllow, May: may, Time: result.StartedAt, Seed: rand.Int64(), //nolint:gosec // no secret
 	})
 	if err != nil {
 		return picloud.DryResult{}, fmt.Errorf("run script: %w", err)
@@ -81,7 +101,7 @@ func (r *Runner) run(ctx context.Context, e picloud.Endpoint, event picloud.Even
 	if result.Outcome.Failure != nil {
 		return result, nil //nolint:nilerr // the script failed: that is the result
 	}
-	if result.Effects, err = r.compare(ctx, e.App.ID, result.Outcome.Effects, failed); err != nil {
+	if result.Effects, err = r.compare(ctx, e.App.ID, result.Outcome.Effects, letter); err != nil {
 		return result, err
 	}
 	for i, shown := range result.Outcome.Hidden.Effects(result.Outcome.Effects) {
@@ -91,8 +111,9 @@ func (r *Runner) run(ctx context.Context, e picloud.Endpoint, event picloud.Even
 }
 
 // compare lays the effects beside what is there now.
-func (r *Runner) compare(ctx context.Context, appID string, effects []picloud.Effect, failed time.Time) ([]picloud.EffectDiff, error) {
+func (r *Runner) compare(ctx context.Context, appID string, effects []picloud.Effect, letter *picloud.DeadLetter) ([]picloud.EffectDiff, error) {
 	present := map[[2]string]picloud.KVEntry{}
+	var tape *picloud.LetterTape
 	diffs := make([]picloud.EffectDiff, len(effects))
 	for i, effect := range effects {
 		diffs[i].Effect = effect
@@ -109,7 +130,17 @@ func (r *Runner) compare(ctx context.Context, appID string, effects []picloud.Ef
 			present[key] = now
 		}
 		there := now.Version != 0
-		diffs[i].ChangedSinceFailure = there && !failed.IsZero() && now.UpdatedAt.After(failed)
+		switch {
+		case letter == nil:
+		case there:
+			diffs[i].ChangedSinceFailure = now.UpdatedAt.After(letter.CreatedAt)
+		default: // of a key that is gone the letter's own attempt alone knows that it was there
+			var err error
+			if tape, err = r.tape(ctx, appID, letter.ID, tape); err != nil {
+				return nil, err
+			}
+			diffs[i].ChangedSinceFailure = tape.Saw(effect.Collection, effect.Key)
+		}
 		if there {
 			diffs[i].Before = now.Value
 		}
@@ -120,6 +151,18 @@ func (r *Runner) compare(ctx context.Context, appID string, effects []picloud.Ef
 		}
 	}
 	return diffs, nil
+}
+
+// tape gives the letter's tape, unless it is known; an empty one where it has none.
+func (r *Runner) tape(ctx context.Context, appID, letter string, known *picloud.LetterTape) (*picloud.LetterTape, error) {
+	if known != nil {
+		return known, nil
+	}
+	t, err := r.Tapes.LetterTape(ctx, appID, letter)
+	if err != nil && picloud.AsError(err) == nil {
+		return nil, fmt.Errorf("read tape of dead letter: %w", err)
+	}
+	return &t, nil
 }
 
 // sameJSON says whether two JSON texts differ in spaces at most.

@@ -30,10 +30,16 @@ func TestEffectsStandBesideThePresentValues(t *testing.T) {
 	put("old", `1`)
 	put("gone", `1`)
 	event := picloud.Event{SpecVersion: "1.0", ID: script.ScriptID, Data: json.RawMessage(`{"n":1}`), RootID: script.ScriptID, Depth: 2}
-	id, err := s.BuryExecution(t.Context(), picloud.Firing{
+	f := picloud.Firing{
 		ExecutionID: script.ScriptID, AppID: app.ID, App: "shop", ScriptID: script.ScriptID, Script: "fulfil", Version: 1, Kind: picloud.KindKV, EventID: event.ID, Event: &event,
 		RootID: event.RootID, Depth: 2, MaxDepth: 16, Principal: "tester", QueuedAt: time.Now(),
-	}, picloud.ScriptError{Reason: picloud.ReasonScriptError, Type: "Error"}, 1, time.Now())
+	}
+	failure := picloud.ScriptError{Reason: picloud.ReasonScriptError, Type: "Error"}
+	require.NoError(t, s.RecordAttempt(t.Context(), f, picloud.Attempt{
+		Attempt: 1, Error: &failure, StartedAt: time.Now(), FinishedAt: time.Now(), Clock: time.Now(), Seed: 1,
+		Tape: &picloud.Tape{Calls: []picloud.TapeCall{{What: "kv.get c/seen", At: 1, Order: 1, Body: "1"}, {What: "kv.get c/new", At: 2, Order: 2}}},
+	}))
+	id, err := s.BuryExecution(t.Context(), f, failure, 1, time.Now())
 	require.NoError(t, err)
 	letter, err := s.DeadLetter(t.Context(), app.ID, id)
 	require.NoError(t, err)
@@ -46,10 +52,10 @@ func TestEffectsStandBesideThePresentValues(t *testing.T) {
 		return picloud.Effect{Type: picloud.EffectKVDelete, Collection: "c", Key: key}
 	}
 	publish := picloud.Effect{Type: picloud.EffectTopicPublish, Topic: "t", Value: json.RawMessage(`1`)}
-	effects := []picloud.Effect{set("same", `{"a":1}`), set("old", `3`), set("new", `4`), remove("gone"), remove("never"), publish}
+	effects := []picloud.Effect{set("same", `{"a":1}`), set("old", `3`), set("new", `4`), remove("gone"), remove("never"), set("seen", `5`), publish}
 	outcome := picloud.Outcome{Result: picloud.Result{Value: json.RawMessage(`1`)}, Effects: effects}
 	sandbox := &activitiestest.Sandbox{Script: activitiestest.Gives(outcome)}
-	r := &dryrun.Runner{Sandbox: sandbox, Endpoints: s, Scripts: s, KV: s}
+	r := &dryrun.Runner{Sandbox: sandbox, Endpoints: s, Scripts: s, KV: s, Grants: s, Tapes: s}
 	result, err := r.DryRunLetter(t.Context(), "shop", letter, picloud.Replay{Data: json.RawMessage(`{"n":2}`), FetchLive: true})
 	require.NoError(t, err)
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
@@ -59,6 +65,7 @@ func TestEffectsStandBesideThePresentValues(t *testing.T) {
 		{Effect: effects[2], Changes: true},
 		{Effect: effects[3], Before: raw(`1`), Changes: true},
 		{Effect: effects[4]},
+		{Effect: effects[5], Changes: true, ChangedSinceFailure: true}, // the letter's attempt had read it
 		{Effect: publish},
 	}, result.Effects)
 	run := sandbox.Runs()[0]
@@ -73,6 +80,20 @@ func TestEffectsStandBesideThePresentValues(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "TypeError", result.Outcome.Failure.Type)
 	assert.Equal(t, "one", string(sandbox.Runs()[1].Program.Code))
+
+	// It runs with the rights that the replay would have: those of the principal that the letter's execution ran as.
+	assert.Equal(t, &picloud.Grant{Principal: "tester", App: "shop", Scopes: picloud.Scopes{picloud.ScopeInstanceAdmin}}, run.May)
+	nobody := letter
+	nobody.Principal = "nobody"
+	result, err = r.DryRunLetter(t.Context(), "shop", nobody, picloud.Replay{})
+	require.NoError(t, err)
+	assert.Equal(t, picloud.ReasonPermissionDenied, result.Outcome.Failure.Reason)
+	assert.Len(t, sandbox.Runs(), 2, "nothing runs")
+	endpoint, err := s.Endpoint(t.Context(), "shop", "fulfil")
+	require.NoError(t, err)
+	result, err = r.DryRun(t.Context(), endpoint, event, "nobody", false)
+	require.NoError(t, err)
+	assert.Equal(t, picloud.ReasonPermissionDenied, result.Outcome.Failure.Reason)
 	after, err := s.DeadLetter(t.Context(), app.ID, id)
 	require.NoError(t, err)
 	assert.Equal(t, letter, after, "nothing is kept")

@@ -2,6 +2,8 @@ package picloud
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -77,11 +79,44 @@ type BulkSample struct {
 	Keys         []string     `json:"keys,omitempty"`  // "collection/key" of those that have changed since
 }
 
-// Add adds what another page found.
-func (r *BulkReport) Add(page BulkReport) {
-	r.Pass, r.Fail, r.KeysChangedSince = r.Pass+page.Pass, r.Fail+page.Fail, r.KeysChangedSince+page.KeysChangedSince
-	r.Failing = append(r.Failing, page.Failing[:min(len(page.Failing), MaxBulkSamples-len(r.Failing))]...)
-	r.Changed = append(r.Changed, page.Changed[:min(len(page.Changed), MaxBulkSamples-len(r.Changed))]...)
+// Add counts one letter more. Those that are skipped are not counted here.
+func (r *BulkReport) Add(l DryLetter) {
+	switch l.Outcome {
+	case DryPass:
+		r.Pass++
+	case DryFail:
+		r.Fail++
+		if len(r.Failing) < MaxBulkSamples {
+			r.Failing = append(r.Failing, BulkSample{DeadLetterID: l.DeadLetterID, Error: l.Error})
+		}
+	case DrySkipped:
+	}
+	if len(l.ChangedKeys) > 0 {
+		r.KeysChangedSince++
+		if len(r.Changed) < MaxBulkSamples {
+			r.Changed = append(r.Changed, BulkSample{DeadLetterID: l.DeadLetterID, Keys: l.ChangedKeys})
+		}
+	}
+}
+
+// String says it in a sentence: "4,290 pass, 22 fail, 3 change keys that have changed since".
+func (r *BulkReport) String() string {
+	return fmt.Sprintf("%s pass, %s fail, %s change keys that have changed since", thousands(r.Pass), thousands(r.Fail), thousands(r.KeysChangedSince))
+}
+
+// thousands writes a count for people.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// DryFilter narrows the letters of a dry run; zero = all.
+type DryFilter struct {
+	Outcome DryOutcome
+	Changed bool // those that change keys that have changed since
 }
 
 // BulkReplays keeps the bulk replays. Every method with an id gives NotFound "bulk_replay_not_found".
@@ -92,6 +127,8 @@ type BulkReplays interface {
 	BulkReplay(ctx context.Context, appID, id string) (BulkReplay, error)
 	// ListBulkReplays gives them newest first.
 	ListBulkReplays(ctx context.Context, appID string, page Page) (List[BulkReplay], error)
+	// ListDryLetters gives what a dry run has found so far, in the order of the letters. Conflict "no_dry_run" when the letters were, or are, replayed.
+	ListDryLetters(ctx context.Context, appID, id string, filter DryFilter, page Page) (List[DryLetter], error)
 	// CancelBulkReplay ends a running one: no further letter is replayed when it returns. Conflict "already_finished" when it has completed; again is no error.
 	CancelBulkReplay(ctx context.Context, appID, id string) (BulkReplay, error)
 }
@@ -103,8 +140,8 @@ type BulkWork interface {
 	ReplayPage(ctx context.Context, id, after string, limit int) (BulkReplay, error)
 	// DryPage gives the next letters of a dry run, at most limit; none when the page was reported before or the bulk replay has ended.
 	DryPage(ctx context.Context, id, after string, limit int) (BulkReplay, []DeadLetter, error)
-	// ReportPage adds what came of a page of a dry run; none of its letters were left when last is "". The last page completes the bulk replay.
-	ReportPage(ctx context.Context, id, after, last string, skipped int64, page BulkReport) (BulkReplay, error)
+	// ReportPage adds what came of a page of a dry run; an empty page completes it.
+	ReportPage(ctx context.Context, id, after string, page []DryLetter) (BulkReplay, error)
 	// EndBulkReplay marks one that still runs as canceled.
 	EndBulkReplay(ctx context.Context, id string) (BulkReplay, error)
 	// RunningBulkReplays gives those of all apps that are to run, oldest first, at most a thousand.

@@ -2,6 +2,7 @@ package picloud
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -14,6 +15,11 @@ type Tape struct {
 	Calls     []TapeCall `json:"calls"`
 	Secrets   []string   `json:"secrets"`             // names of those that were read
 	Truncated bool       `json:"truncated,omitempty"` // what came after MaxTapeBytes is not on it
+}
+
+// Saw says whether the attempt had read a value of the key that was there.
+func (t Tape) Saw(collection, key string) bool {
+	return slices.ContainsFunc(t.Calls, func(c TapeCall) bool { return c.Body != "" && c.What == "kv.get "+collection+"/"+key })
 }
 
 // TapeCall is one call of the script and its answer.

@@ -219,21 +219,6 @@ func (s *Store) DryPage(ctx context.Context, id, after string, limit int) (b pic
 	return b, letters, err
 }
 
-// ReportPage implements picloud.BulkWork.
-func (s *Store) ReportPage(ctx context.Context, id, after, last string, skipped int64, page picloud.BulkReport) (picloud.BulkReplay, error) {
-	return s.onBulkReplay(ctx, id, func(q *sqlc.Queries, b *picloud.BulkReplay) error {
-		if b.Status != picloud.BulkRunning || b.After != after || b.Report == nil {
-			return nil
-		}
-		b.Report.Add(page)
-		b.Replayed, b.Skipped = b.Replayed+page.Pass+page.Fail, b.Skipped+skipped
-		if b.After = last; last == "" {
-			b.After, b.Status = after, picloud.BulkCompleted
-		}
-		return progress(ctx, q, b)
-	})
-}
-
 // onBulkReplay does fn in one transaction that holds the row of the bulk replay, and gives that as it is then.
 func (s *Store) onBulkReplay(ctx context.Context, id string, fn func(q *sqlc.Queries, b *picloud.BulkReplay) error) (b picloud.BulkReplay, err error) {
 	if !isID(id) {

@@ -166,9 +166,14 @@ func TestDryPagesAreReportedOnce(t *testing.T) {
 	_, page, err := s.DryPage(t.Context(), b.ID, "", 2)
 	require.NoError(t, err)
 	require.Len(t, page, 2)
-	report := picloud.BulkReport{Pass: 1, Fail: 1, Failing: []picloud.BulkSample{{DeadLetterID: page[0].ID, Error: &broken}}}
+	diff := picloud.EffectDiff{Effect: set("c", "k", "1"), Before: []byte("0"), Changes: true, ChangedSinceFailure: true}
+	passes := picloud.DryLetter{DeadLetterID: page[0].ID, Outcome: picloud.DryPass, Effects: []picloud.EffectDiff{diff}, EffectsTotal: 7, ChangedKeys: []string{"c/k"}}
+	fails := picloud.DryLetter{DeadLetterID: page[1].ID, Outcome: picloud.DryFail, Error: &broken}
+	report := picloud.BulkReport{
+		Pass: 1, Fail: 1, KeysChangedSince: 1, Failing: []picloud.BulkSample{{DeadLetterID: page[1].ID, Error: &broken}}, Changed: []picloud.BulkSample{{DeadLetterID: page[0].ID, Keys: []string{"c/k"}}},
+	}
 	for range 2 {
-		b, err = s.ReportPage(t.Context(), b.ID, "", page[1].ID, 0, report)
+		b, err = s.ReportPage(t.Context(), b.ID, "", []picloud.DryLetter{passes, fails})
 		require.NoError(t, err)
 		assert.Equal(t, []any{int64(2), &report}, []any{b.Replayed, b.Report})
 	}
@@ -178,10 +183,26 @@ func TestDryPagesAreReportedOnce(t *testing.T) {
 	_, page, err = s.DryPage(t.Context(), b.ID, b.After, 2)
 	require.NoError(t, err)
 	require.Len(t, page, 1)
-	b, err = s.ReportPage(t.Context(), b.ID, b.After, page[0].ID, 1, picloud.BulkReport{})
+	skipped := picloud.DryLetter{DeadLetterID: page[0].ID, Outcome: picloud.DrySkipped, Error: &picloud.ScriptError{Type: "version_not_found", Message: "no"}}
+	b, err = s.ReportPage(t.Context(), b.ID, b.After, []picloud.DryLetter{skipped})
 	require.NoError(t, err)
-	b, err = s.ReportPage(t.Context(), b.ID, b.After, "", 0, picloud.BulkReport{})
+	b, err = s.ReportPage(t.Context(), b.ID, b.After, nil)
 	require.NoError(t, err)
+	found := func(filter picloud.DryFilter, page picloud.Page) picloud.List[picloud.DryLetter] {
+		t.Helper()
+		list, err := s.ListDryLetters(t.Context(), app.ID, b.ID, filter, page)
+		require.NoError(t, err)
+		return list
+	}
+	assert.Equal(t, []picloud.DryLetter{passes, fails, skipped}, found(picloud.DryFilter{}, picloud.Page{}).Items)
+	first := found(picloud.DryFilter{}, picloud.Page{Limit: 2})
+	assert.Equal(t, []picloud.DryLetter{passes, fails}, first.Items)
+	assert.Equal(t, []picloud.DryLetter{skipped}, found(picloud.DryFilter{}, picloud.Page{Cursor: first.Next}).Items)
+	assert.Equal(t, []picloud.DryLetter{fails}, found(picloud.DryFilter{Outcome: picloud.DryFail}, picloud.Page{}).Items)
+	assert.Equal(t, []picloud.DryLetter{passes}, found(picloud.DryFilter{Changed: true}, picloud.Page{}).Items)
+	real := bulk(t, s, app, picloud.BulkRequest{Filter: &picloud.BulkFilter{Script: "none"}})
+	_, err = s.ListDryLetters(t.Context(), app.ID, real.ID, picloud.DryFilter{}, picloud.Page{})
+	assert.Equal(t, "no_dry_run", picloud.ErrorCode(err))
 	assert.Equal(t, []any{picloud.BulkCompleted, int64(3), int64(2), int64(1)}, []any{b.Status, b.Total, b.Replayed, b.Skipped})
 	assert.Empty(t, claim(t, s))
 	assert.Equal(t, picloud.Unresolved, letterOf(t, s, app, ids[0]).Resolution)

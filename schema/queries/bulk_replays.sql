@@ -61,3 +61,13 @@ UPDATE bulk_replays SET status = 'canceled', finished_at = now() WHERE id = @id 
 
 -- name: BulkReplayDeleteOld :execrows
 DELETE FROM bulk_replays WHERE finished_at < now() - sqlc.arg(keep_days)::int * interval '1 day';
+
+-- name: BulkDryLetterInsert :exec
+INSERT INTO bulk_dry_letters (bulk_replay_id, dead_letter_id, outcome, error, effects, effects_total, changed_keys)
+VALUES (@bulk_replay_id, @dead_letter_id, @outcome, @error, @effects, @effects_total, @changed_keys);
+
+-- name: BulkDryLetterList :many
+SELECT * FROM bulk_dry_letters
+WHERE bulk_replay_id = @bulk_replay_id AND (@outcome::text = '' OR outcome = @outcome) AND (NOT @changed::boolean OR changed_keys IS NOT NULL)
+  AND (sqlc.narg(after)::uuid IS NULL OR dead_letter_id > sqlc.narg(after)::uuid)
+ORDER BY dead_letter_id LIMIT @max;

@@ -52,3 +52,9 @@ WHERE m.app_id = @app_id AND p.name > @after::text ORDER BY p.name LIMIT @max;
 
 -- name: MembershipList :many
 SELECT a.slug, m.role FROM app_members m JOIN apps a ON a.id = m.app_id WHERE m.principal_id = @principal_id ORDER BY a.slug;
+
+-- name: PrincipalGrant :one
+-- What an execution may do that runs as the principal.
+SELECT p.instance_admin, p.disabled, COALESCE(m.role, '')::text AS role
+FROM principals p LEFT JOIN app_members m ON m.principal_id = p.id AND m.app_id = @app_id
+WHERE p.name = @principal AND p.deleted_at IS NULL;
