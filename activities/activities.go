@@ -22,11 +22,13 @@ const (
 	HandOverMailName       = "HandOverMail"
 )
 
-// Activities are the activities with what they need. All fields down to MailDomain must be set; Inbox may be nil in a process where no caller waits.
+// Activities are the activities with what they need. All fields down to MailDomain must be set; Inbox may be nil in a process where no caller waits, and with it Presence.
 type Activities struct {
 	Journal   picloud.Journal
 	Sandbox   picloud.Sandbox
 	Inbox     picloud.Inbox
+	Presence  picloud.Presence
+	Running   *Running // nil = attempts hear of cancellations through Temporal alone
 	Keeper    Keeper
 	Ticks     picloud.Ticks
 	Bulk      picloud.BulkWork

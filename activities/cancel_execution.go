@@ -22,18 +22,12 @@ type CancelExecutionResult struct {
 
 // CancelExecution ends an execution as canceled, unless it has ended already.
 func (a *Activities) CancelExecution(ctx context.Context, in CancelExecutionInput) (CancelExecutionResult, error) {
-	if err := a.Journal.CancelExecution(ctx, in.Firing, in.StartedAt); err != nil {
-		return CancelExecutionResult{}, fmt.Errorf("cancel execution: %w", err)
-	}
-	end, err := a.stored(ctx, in.Firing)
+	end, err := a.Journal.CancelExecution(ctx, in.Firing, in.StartedAt, nil)
 	if err != nil {
 		return CancelExecutionResult{}, fmt.Errorf("cancel execution: %w", err)
 	}
-	if end == nil {
-		end = &picloud.Committed{Status: picloud.StatusCanceled}
-	}
-	a.tell(in.Firing, *end)
-	return CancelExecutionResult{End: *end}, nil
+	a.tell(in.Firing, end)
+	return CancelExecutionResult{End: end}, nil
 }
 
 // tell gives the end to the caller who waits in this process, if any.

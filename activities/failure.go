@@ -13,6 +13,7 @@ import (
 // fault is the Failure in the error's details, since a script may give its errors any name.
 const (
 	TypePlatformFault     = "PlatformFault"
+	TypeStopped           = "Stopped"           // somebody has canceled the execution
 	TypeReadSetContention = "ReadSetContention" // the keys that the run reads change faster than it can commit
 )
 
@@ -52,11 +53,11 @@ func scriptFailure(f Failure, final bool) error {
 	})
 }
 
-// platformFault is the application error for what no script can help. A local activity tries again by itself; a normal one hands back to
+// platformFault is the application error for what no script can help. A local activity tries again by itself, where that may help; a normal one hands back to
 // its workflow, so that the try does not count as one of the script's attempts.
-func platformFault(kind string, cause error, f Failure, local bool) error {
+func platformFault(kind string, cause error, f Failure, again bool) error {
 	return temporal.NewApplicationErrorWithOptions(cause.Error(), kind, temporal.ApplicationErrorOptions{
-		NonRetryable: !local,
+		NonRetryable: !again,
 		Details:      []any{f},
 	})
 }

@@ -36,6 +36,9 @@ func (a *Activities) RunScript(ctx context.Context, in RunScriptInput) (RunScrip
 	defer r.silence()
 	ctx, cancel := r.untilHandedBack(ctx)
 	defer cancel()
+	ctx, stop, done := r.Running.add(ctx, r.firing.ExecutionID)
+	defer done()
+	r.watchCaller(ctx, stop)
 	return r.do(ctx)
 }
 
@@ -102,6 +105,16 @@ func (r *run) do(ctx context.Context) (RunScriptResult, error) {
 		return r.fault(ctx, TypePlatformFault, fmt.Errorf("open execution: %w", err))
 	case opened.Committed != nil:
 		return r.end(ctx, *opened.Committed)
+	}
+	switch how, err := r.left(ctx); {
+	case err != nil:
+		return r.fault(ctx, TypePlatformFault, fmt.Errorf("ask for the caller: %w", err))
+	case how != "":
+		end, err := r.cancelForCaller(ctx, how)
+		if err != nil {
+			return r.fault(ctx, TypePlatformFault, err)
+		}
+		return r.end(ctx, end)
 	}
 	r.firing.TraceParent = opened.Event.TraceParent
 	for range MaxConflictRuns {
@@ -227,10 +240,10 @@ func (r *run) end(ctx context.Context, c picloud.Committed) (RunScriptResult, er
 	}
 	delivered := r.Inbox.Deliver(r.firing.ReplyTo, r.firing.ExecutionID, c)
 	c = kept
-	switch delivered {
-	case picloud.Delivered:
+	switch {
+	case delivered == picloud.Delivered || c.Status == picloud.StatusCanceled: // nobody misses the end of what was canceled
 		return small, nil
-	case picloud.CallerGone:
+	case delivered == picloud.CallerGone:
 		if err := r.Journal.RecordAbandoned(ctx, r.firing, c, 0); err != nil {
 			return r.fault(ctx, TypePlatformFault, fmt.Errorf("record abandoned execution: %w", err))
 		}
@@ -259,13 +272,30 @@ func bodyOf(r *picloud.Result) []byte {
 	return r.Response.Body
 }
 
-// fault ends a try that the platform spoilt. Where the reason is that the workflow was canceled, it says so.
+// fault ends a try that the platform spoilt. Where the reason is that the workflow was canceled, it says so; an attempt that was stopped ends as its record says.
 func (r *run) fault(ctx context.Context, kind string, err error) (RunScriptResult, error) {
+	if errors.Is(context.Cause(ctx), errStopped) {
+		return r.stopped(context.WithoutCancel(ctx))
+	}
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) && !stopping(ctx) {
 		return RunScriptResult{}, temporal.NewCanceledError()
 	}
 	return RunScriptResult{}, platformFault(kind, err, Failure{Attempts: r.attempt - 1}, r.local)
 }
+
+// stopped ends an attempt that was stopped. Where its execution has no end, its workflow was asked to end and is about to hear of it; should it not, it makes another attempt.
+func (r *run) stopped(ctx context.Context) (RunScriptResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, stoppedTimeout)
+	defer cancel()
+	opened, err := r.Journal.OpenExecution(ctx, r.firing)
+	if err == nil && opened.Committed != nil {
+		return r.end(ctx, *opened.Committed)
+	}
+	return RunScriptResult{}, platformFault(TypeStopped, errStopped, Failure{Attempts: r.attempt - 1}, false)
+}
+
+// stoppedTimeout bounds what is left to do of an attempt that was stopped.
+const stoppedTimeout = 10 * time.Second
 
 // stopping says whether this worker is on its way out: then a canceled context means that, not a canceled workflow.
 func stopping(ctx context.Context) bool {

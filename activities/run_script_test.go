@@ -40,8 +40,9 @@ func replyTo(address string) func(*activities.RunScriptInput) {
 type inbox struct {
 	picloud.Inbox
 
-	fate picloud.DeliveryResult
-	got  []picloud.Delivery
+	fate    picloud.DeliveryResult
+	waiting picloud.Waiting
+	got     []picloud.Delivery
 }
 
 func (i *inbox) Deliver(_, _ string, d picloud.Delivery) picloud.DeliveryResult {

@@ -125,9 +125,12 @@ func (s *server) CancelExecutions(ctx context.Context, request CancelExecutionsR
 		}
 	}
 	if filter.Status != picloud.StatusQueued {
-		if out.Running, out.More, err = s.Engine.CancelMany(ctx, app, filter, maxCancel); err != nil {
+		var ids []string
+		if ids, out.More, err = s.Engine.CancelMany(ctx, app, filter, maxCancel); err != nil {
 			return nil, engineFault(err)
 		}
+		out.Running = len(ids)
+		s.stopRuns(ctx, ids...)
 	}
 	out.More = out.More || out.Queued == maxCancel
 	return out, nil

@@ -152,18 +152,18 @@ func (e *fakeEngine) Cancel(_ context.Context, id string) error {
 	return nil
 }
 
-func (e *fakeEngine) CancelMany(_ context.Context, _ picloud.App, f picloud.ExecutionFilter, limit int) (int, bool, error) {
+func (e *fakeEngine) CancelMany(_ context.Context, _ picloud.App, f picloud.ExecutionFilter, limit int) ([]string, bool, error) {
 	if e.down != nil {
-		return 0, false, e.down
+		return nil, false, e.down
 	}
-	n := 0
+	var ids []string
 	for id, x := range e.running {
 		if f.Script == "" || f.Script == x.Script {
 			e.cancels = append(e.cancels, id)
-			n++
+			ids = append(ids, id)
 		}
 	}
-	return min(n, limit), n > limit, nil
+	return ids[:min(len(ids), limit)], len(ids) > limit, nil
 }
 
 func (e *fakeEngine) URL(_ picloud.Kind, id string) string { return "http://temporal.test/" + id }
@@ -197,6 +197,16 @@ func (i *fakeInbox) Deliver(_, id string, d picloud.Delivery) picloud.DeliveryRe
 	}
 	box <- d
 	return picloud.Delivered
+}
+
+// Waiting implements picloud.Inbox.
+func (i *fakeInbox) Waiting(_, id string) (picloud.Waiting, string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, open := i.open[id]; open {
+		return picloud.WaitsHere, "here"
+	}
+	return picloud.WaitsNoMore, "here"
 }
 
 var errDown = errors.New("connection refused at 10.0.0.1")

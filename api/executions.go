@@ -199,8 +199,19 @@ func (s *server) CancelExecution(ctx context.Context, request CancelExecutionReq
 		}
 		return nil, errFinished(x) // it ended in between
 	}
+	s.stopRuns(ctx, x.ID)
 	out, err := s.toExecution(x)
 	return CancelExecution202JSONResponse(out), err
+}
+
+// stopRuns tells the scripts of executions that were asked to end to stop at once. One that does not hear of it is told by the engine, or ends by itself.
+func (s *server) stopRuns(ctx context.Context, ids ...string) {
+	if len(ids) == 0 {
+		return
+	}
+	if err := s.Presence.StopRuns(ctx, ids...); err != nil {
+		s.Log.WithError(err).Warn("cannot stop the scripts of canceled executions at once")
+	}
 }
 
 func errFinished(x picloud.Execution) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -37,6 +38,9 @@ func (s *server) newFiring(e picloud.Endpoint, t *picloud.Trigger, event picloud
 		if t.MaxDepth > 0 {
 			f.MaxDepth = min(t.MaxDepth, s.MaxDepth)
 		}
+		if t.HTTP != nil {
+			f.OnDisconnect = t.HTTP.OnDisconnect
+		}
 	}
 	return f
 }
@@ -44,7 +48,8 @@ func (s *server) newFiring(e picloud.Endpoint, t *picloud.Trigger, event picloud
 // runGrace is what a synchronous call waits beyond the script's own limit: for its start, and for runs again after a conflict.
 const runGrace = 5 * time.Second
 
-// runSync starts a firing with the caller waiting in the inbox, and gives its end. errWaitExpired when wait is over first.
+// runSync starts a firing with the caller waiting in the inbox, and gives its end. errWaitExpired when wait is over first, errWaitCanceled when that has
+// canceled it.
 func (s *server) runSync(ctx context.Context, f picloud.Firing, event picloud.Event, wait time.Duration) (picloud.Committed, error) {
 	address, delivery, done := s.Inbox.Open(f.ExecutionID)
 	defer done()
@@ -57,7 +62,14 @@ func (s *server) runSync(ctx context.Context, f picloud.Firing, event picloud.Ev
 	if err := s.Engine.Start(ctx, f); err != nil {
 		return picloud.Committed{}, engineFault(err)
 	}
-	return s.awaitEnd(ctx, f.AppID, f.ExecutionID, delivery, wait)
+	end, err := s.awaitEnd(ctx, f.AppID, f.ExecutionID, delivery, wait)
+	switch {
+	case err == nil && ctx.Err() != nil:
+		s.abandon(context.WithoutCancel(ctx), f, end)
+	case errors.Is(err, errWaitExpired) || ctx.Err() != nil:
+		return s.leave(ctx, f, delivery, done, err)
+	}
+	return end, err
 }
 
 // checkPayload says whether data that a caller gives is within a script's limit.

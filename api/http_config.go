@@ -36,7 +36,28 @@ func parseHTTPConfig(c HTTPTriggerConfig) (picloud.HTTPConfig, error) {
 	if err := parseHTTPAuth(c, &parsed); err != nil {
 		return parsed, err
 	}
+	if err := parseOnDisconnect(c, &parsed); err != nil {
+		return parsed, err
+	}
 	return parsed, parseCORS(c.Cors, &parsed)
+}
+
+// parseOnDisconnect sets what becomes of an execution whose caller leaves. Nobody waits for an async one.
+func parseOnDisconnect(c HTTPTriggerConfig, parsed *picloud.HTTPConfig) error {
+	if c.OnDisconnect == nil {
+		return nil
+	}
+	if parsed.Mode != picloud.HTTPSync {
+		return picloud.InvalidField("config.on_disconnect", `is for "mode": "sync" alone: nobody waits for an execution of an async trigger`)
+	}
+	switch on := picloud.OnDisconnect(*c.OnDisconnect); on {
+	case picloud.DisconnectContinues: // the default
+	case picloud.DisconnectCancels:
+		parsed.OnDisconnect = on
+	default:
+		return picloud.InvalidField("config.on_disconnect", `must be "continue" or "cancel"`)
+	}
+	return nil
 }
 
 // parseHTTPAuth sets what is asked of a caller. A webhook's fields make sense for webhooks alone.
@@ -111,6 +132,7 @@ func toHTTPConfig(c picloud.HTTPConfig) HTTPTriggerConfig {
 	mode := string(c.Mode)
 	out := HTTPTriggerConfig{
 		Methods: c.Methods, Path: orNil(c.Path), Mode: &mode, Auth: &c.Auth, Signature: orNil(c.Signature), Secret: orNil(c.Secret), Tolerance: optionalDuration(c.Tolerance),
+		OnDisconnect: orNil(string(c.OnDisconnect)),
 	}
 	if c.CORS != nil {
 		out.Cors = &CORS{

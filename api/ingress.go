@@ -194,7 +194,7 @@ func (s *server) ingressSync(c *gin.Context, x call, repeated bool) {
 	} else {
 		end, err = s.runSync(ctx, x.firing, x.event, x.wait)
 	}
-	if err == nil || errors.Is(err, errWaitExpired) || errors.Is(err, errLost) {
+	if err == nil || errors.Is(err, errWaitExpired) || errors.Is(err, errWaitCanceled) || errors.Is(err, errLost) {
 		c.Header(executionHeader, id)
 	}
 	switch {
@@ -204,6 +204,11 @@ func (s *server) ingressSync(c *gin.Context, x call, repeated bool) {
 		c.Header("Location", executionPath(x.firing.App, id))
 		s.write(c, http.StatusGatewayTimeout, problem{
 			Code: "wait_expired", ExecutionID: id, Detail: "the script is not done in time; it runs on: see the execution",
+		})
+	case errors.Is(err, errWaitCanceled):
+		c.Header("Location", executionPath(x.firing.App, id))
+		s.write(c, http.StatusGatewayTimeout, problem{
+			Code: "wait_expired", ExecutionID: id, Detail: "the script was not done in time: it is canceled, with no effect (on_disconnect of the trigger " + x.firing.Trigger + " is cancel)",
 		})
 	case errors.Is(err, errLost):
 		s.write(c, http.StatusInternalServerError, problem{

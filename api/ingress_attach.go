@@ -100,9 +100,11 @@ func (s *server) attach(c *gin.Context, x *call) (repeated bool, err error) {
 }
 
 // repeated says whether a request is answered by the execution that was found for its name. A delivery whose sender was told of a failure runs again, under the id own, unless
-// another repetition is doing that already.
+// another repetition is doing that already; so does what was canceled because its caller had left: nothing came of it.
 func (s *server) repeated(ctx context.Context, x *call, found picloud.Execution, own string) (bool, error) {
-	if !x.attachTo.delivery || found.Status != picloud.StatusFailed && found.Status != picloud.StatusCanceled {
+	canceled := found.Status == picloud.StatusCanceled
+	again := x.attachTo.delivery && (canceled || found.Status == picloud.StatusFailed) || x.firing.OnDisconnect == picloud.DisconnectCancels && canceled
+	if !again {
 		return true, nil
 	}
 	rebound, err := s.Idempotency.Rebind(ctx, x.firing.AppID, x.attachTo.key, found.ID, own)

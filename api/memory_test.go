@@ -27,6 +27,8 @@ type memory struct {
 	executions  map[string]picloud.Execution
 	letters     map[string]picloud.DeadLetter
 	abandoned   []picloud.AbandonedExecution
+	stopped     []string // by StopRuns
+	noCancels   error    // what CancelExecution gives
 	published   []picloud.Effect
 	synced      []string // ids of cron triggers
 	unscheduled error    // what Schedules answers

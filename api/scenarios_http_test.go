@@ -37,6 +37,8 @@ func httpConfigScenarios() []scenario {
 		good("webhook with all", `{"auth":"webhook","secret":"KEY","signature":"stripe","tolerance":"10m","mode":"async","methods":["post"]}`, `"signature":"stripe","tolerance":"10m"`, `"methods":["POST"]`),
 		good("cors", `{"cors":{"origins":["https://a.example","https://*.b.example:8443"],"methods":["put","PUT"],"headers":["X-A"],"credentials":true,"max_age":"10m"}}`,
 			`"cors":{"credentials":true,"headers":["X-A"],"max_age":"10m","methods":["PUT"],"origins":["https://a.example","https://*.b.example:8443"]}`),
+		good("callers that take their executions along", `{"on_disconnect":"cancel"}`, `"config":{"auth":"key","mode":"sync","on_disconnect":"cancel"}`), good("callers that do not", `{"on_disconnect":"continue","mode":"sync"}`, `"config":{"auth":"key","mode":"sync"}`),
+		bad("callers that nobody knows", `{"on_disconnect":"stop"}`, "config.on_disconnect"), bad("callers that do not wait", `{"mode":"async","on_disconnect":"cancel"}`, "config.on_disconnect"),
 		bad("webhook without a secret", `{"auth":"webhook"}`, "config.secret"), bad("webhook with no such secret", `{"auth":"webhook","secret":"NONE"}`, "config.secret"),
 		bad("webhook with no name", `{"auth":"webhook","secret":"a b"}`, "config.secret"), bad("unknown scheme", `{"auth":"webhook","secret":"KEY","signature":"paypal"}`, "config.signature"),
 		bad("secret of no webhook", `{"auth":"none","secret":"KEY"}`, "config.secret"), bad("scheme of no webhook", `{"signature":"github"}`, "config.signature"), bad("tolerance of no webhook", `{"tolerance":"1m"}`, "config.tolerance"),

@@ -45,6 +45,8 @@ type Options struct {
 	BulkEngine  picloud.BulkEngine
 	Engine      picloud.Engine
 	Inbox       picloud.Inbox
+	Leaving     Leaving
+	Presence    picloud.Presence
 	Outbox      picloud.Outbox
 	Endpoints   picloud.Endpoints
 	Schedules   picloud.Schedules

@@ -88,6 +88,9 @@ const awaitAfter = 50 * time.Millisecond
 // errWaitExpired says that the caller's time is over and the run goes on.
 var errWaitExpired = errors.New("wait expired")
 
+// errWaitCanceled says that the caller's time is over and the run is canceled for that.
+var errWaitCanceled = errors.New("wait expired: canceled")
+
 // errLost is the end of an execution whose workflow was closed without an end of its own, e.g. terminated by hand.
 var errLost = errors.New("execution closed without a result")
 
@@ -107,8 +110,8 @@ func (s *server) awaitEnd(
 		case <-soon.C:
 			go func() { closed <- s.Engine.Await(waiting, id) }()
 		case err := <-closed:
-			if waiting.Err() != nil {
-				continue // the wait is over: the next round says so
+			if waiting.Err() != nil || errors.Is(err, context.DeadlineExceeded) { // which the engine's connection may see a moment earlier
+				continue // the wait is over: a next round says so
 			}
 			if err != nil {
 				return picloud.Committed{}, engineFault(err)

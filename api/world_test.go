@@ -102,13 +102,13 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	log.SetOutput(w.log)
 	log.SetLevel(logrus.DebugLevel)
 	w.options = Options{
-		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Chains: m, Abandoned: m, DeadLetters: m, Bulk: w.bulk, BulkEngine: w.bulk, Engine: w.engine, Inbox: inbox, Outbox: m,
+		Apps: m, Scripts: m, Compiler: m, Triggers: m, KV: m, Topics: m, Queues: m, Secrets: m, Executions: m, Chains: m, Abandoned: m, DeadLetters: m, Bulk: w.bulk, BulkEngine: w.bulk, Engine: w.engine, Inbox: inbox, Leaving: m, Presence: m, Outbox: m,
 		Endpoints: m, Idempotency: m, Schedules: m, Log: log,
 		Principals: m, APIKeys: m, Credentials: m, Audit: m, Sessions: m,
 		TemporalUI: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, "temporal "+r.URL.Path+r.Header.Get("Authorization"))
 		}),
-		DryRunner: &dryrun.Runner{Sandbox: w.runner, Scripts: m, Endpoints: m, KV: m},
+		DryRunner: &dryrun.Runner{Sandbox: w.runner, Scripts: m, Endpoints: m, KV: m, Grants: m, Tapes: m},
 	}
 	for _, c := range change {
 		c(&w.options)

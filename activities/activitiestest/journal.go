@@ -128,16 +128,19 @@ func (j *Journal) Path(_ context.Context, f picloud.Firing) ([]picloud.Step, err
 }
 
 // CancelExecution implements picloud.Journal.
-func (j *Journal) CancelExecution(_ context.Context, f picloud.Firing, _ time.Time) error {
+func (j *Journal) CancelExecution(_ context.Context, f picloud.Firing, _ time.Time, why *picloud.ScriptError) (picloud.Committed, error) {
 	if err := j.fault("CancelExecution"); err != nil {
-		return err
+		return picloud.Committed{}, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, ok := j.ends[f.ExecutionID]; !ok {
-		put(&j.ends, f.ExecutionID, picloud.Committed{Status: picloud.StatusCanceled})
+	end, ok := j.ends[f.ExecutionID]
+	if !ok {
+		end = picloud.Committed{Status: picloud.StatusCanceled, Error: why}
+		put(&j.ends, f.ExecutionID, end)
 	}
-	return nil
+	end.Result = nil
+	return end, nil
 }
 
 // RecordAbandoned implements picloud.Journal.

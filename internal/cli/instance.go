@@ -123,9 +123,14 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	if err != nil {
 		return nil, err
 	}
-	inbox := dispatch.NewInbox()
+	inbox, running := dispatch.NewInbox(), new(activities.Running)
 	counts := metrics.New(data, pool.Stats)
-	if err := i.startWork(ctx, data, eng, pool, inbox, counts); err != nil {
+	attendant := dispatch.NewAttendant(data, inbox.Process(), running.Stop, i.log)
+	if err := attendant.Start(ctx); err != nil {
+		return nil, err
+	}
+	i.onStop("attendant", func(context.Context) error { attendant.Stop(); return nil })
+	if err := i.startWork(ctx, data, eng, pool, inbox, running, counts); err != nil {
 		return nil, err
 	}
 	if err := i.startSMTP(mailbox, data); err != nil {
@@ -274,13 +279,13 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 
 // dryRunner runs what is to leave no trace.
 func dryRunner(data *store.Store, pool *sandbox.Pool) *dryrun.Runner {
-	return &dryrun.Runner{Sandbox: pool, Endpoints: data, Scripts: data, KV: data}
+	return &dryrun.Runner{Sandbox: pool, Endpoints: data, Scripts: data, KV: data, Grants: data, Tapes: data}
 }
 
 // startWork starts the workers, and then what gives them work.
-func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, counts *metrics.Metrics) error {
+func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, running *activities.Running, counts *metrics.Metrics) error {
 	w := worker.New(eng.Client(), &activities.Activities{
-		Journal: counts.Journal(data), Sandbox: pool, Inbox: inbox, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool),
+		Journal: counts.Journal(data), Sandbox: pool, Inbox: inbox, Presence: data, Running: running, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool),
 		Mails: data, Courier: i.courier(data), MailDomain: i.config.Mail.Domain,
 	}, worker.Options{
 		StopTimeout: workerStopTimeout,
@@ -319,7 +324,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 	}
 	server := api.NewHTTPServer(listener.Addr().String(), counts.HTTP(api.New(api.Options{
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Chains: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
-		Engine: eng, Inbox: inbox, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
+		Engine: eng, Inbox: inbox, Leaving: counts.Journal(data), Presence: data, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Principals: data, APIKeys: data, Credentials: data, Audit: data, Sessions: data, OIDC: provider, AuditData: i.config.AuditData,
 		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies,
 		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,

@@ -72,6 +72,23 @@ func (i *Inbox) Deliver(address, executionID string, d picloud.Delivery) picloud
 	return picloud.Delivered
 }
 
+// Process is the id of this process in addresses.
+func (i *Inbox) Process() string { return i.process }
+
+// Waiting implements picloud.Inbox.
+func (i *Inbox) Waiting(address, executionID string) (w picloud.Waiting, process string) {
+	process, _, _ = strings.Cut(address, "/")
+	if process != i.process {
+		return picloud.WaitsElsewhere, process
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, open := i.waiting[executionID]; open {
+		return picloud.WaitsHere, process
+	}
+	return picloud.WaitsNoMore, process
+}
+
 // remember keeps the id of a delivery in place of the oldest one's.
 func (i *Inbox) remember(executionID string) {
 	delete(i.delivered, i.ring[i.next])

@@ -81,14 +81,14 @@ func (e *Engine) ListRunning(
 const cancelsAtATime = 8
 
 // CancelMany implements picloud.Engine. What has ended between the list and its cancellation counts too.
-func (e *Engine) CancelMany(ctx context.Context, app picloud.App, filter picloud.ExecutionFilter, limit int) (n int, more bool, err error) {
+func (e *Engine) CancelMany(ctx context.Context, app picloud.App, filter picloud.ExecutionFilter, limit int) (ids []string, more bool, err error) {
 	filter.Status = picloud.StatusRunning
 	page := picloud.Page{Limit: picloud.MaxPageLimit}
 	var found []picloud.Execution
 	for len(found) < limit {
 		list, err := e.ListRunning(ctx, app, filter, page)
 		if err != nil {
-			return 0, false, err
+			return nil, false, err
 		}
 		found = append(found, list.Items...)
 		if page.Cursor = list.Next; page.Cursor == "" {
@@ -100,6 +100,7 @@ func (e *Engine) CancelMany(ctx context.Context, app picloud.App, filter picloud
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(cancelsAtATime)
 	for _, x := range found {
+		ids = append(ids, x.ID)
 		group.Go(func() error {
 			err := wrapMissing("cancel execution", x.ID, e.client.CancelWorkflow(ctx, workflows.ExecutionID(x.ID), ""))
 			if picloud.ErrorCode(err) == "execution_not_found" {
@@ -109,9 +110,9 @@ func (e *Engine) CancelMany(ctx context.Context, app picloud.App, filter picloud
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, false, err
+		return nil, false, err
 	}
-	return len(found), more, nil
+	return ids, more, nil
 }
 
 // runningQuery is the visibility query; SQL visibility lists the newest first by itself and takes no ORDER BY.

@@ -62,12 +62,12 @@ func (j journal) BuryExecution(ctx context.Context, f picloud.Firing, e picloud.
 }
 
 // CancelExecution implements picloud.Journal.
-func (j journal) CancelExecution(ctx context.Context, f picloud.Firing, startedAt time.Time) error {
-	err := j.Journal.CancelExecution(ctx, f, startedAt)
-	if err == nil {
-		j.ended(f, picloud.StatusCanceled, startedAt)
+func (j journal) CancelExecution(ctx context.Context, f picloud.Firing, startedAt time.Time, why *picloud.ScriptError) (picloud.Committed, error) {
+	end, err := j.Journal.CancelExecution(ctx, f, startedAt, why)
+	if err == nil && end.Status == picloud.StatusCanceled {
+		j.ended(f, end.Status, startedAt)
 	}
-	return err
+	return end, err
 }
 
 // dispatching counts the claims of another outbox.

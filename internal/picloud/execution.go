@@ -58,8 +58,10 @@ type Firing struct {
 	Retry       RetryPolicy   `json:"retry"`
 	Tried       int           `json:"tried,omitempty"` // attempts of earlier batches of a queue that the messages of this one have failed in: Retry has that many less
 	QueuedAt    time.Time     `json:"queued_at"`
-	TraceParent string        `json:"-"`                 // of its event, once an attempt has read that
-	Refusal     *ScriptError  `json:"refusal,omitempty"` // why it is buried without being run: the trigger's filter has no value for the event
+	TraceParent string        `json:"-"` // of its event, once an attempt has read that
+	// OnDisconnect is what happens when the caller of ReplyTo leaves; "" = it goes on.
+	OnDisconnect OnDisconnect `json:"on_disconnect,omitempty"`
+	Refusal      *ScriptError `json:"refusal,omitempty"` // why it is buried without being run: the trigger's filter has no value for the event
 }
 
 // LogLine is one captured console call.
@@ -167,8 +169,8 @@ type Engine interface {
 	ListRunning(ctx context.Context, app App, filter ExecutionFilter, page Page) (List[Execution], error)
 	// Cancel asks a running execution to end. NotFound "execution_not_found" when it is not running.
 	Cancel(ctx context.Context, executionID string) error
-	// CancelMany asks up to limit of the app's running executions that the filter covers, whatever its status says, to end. It gives their number; more says that there are others.
-	CancelMany(ctx context.Context, app App, filter ExecutionFilter, limit int) (n int, more bool, err error)
+	// CancelMany asks up to limit of the app's running executions that the filter covers, whatever its status says, to end. It gives their ids; more says that there are others.
+	CancelMany(ctx context.Context, app App, filter ExecutionFilter, limit int) (ids []string, more bool, err error)
 	// URL is the page of the execution in the Temporal UI.
 	URL(kind Kind, executionID string) string
 }

@@ -15,6 +15,20 @@ const (
 	HTTPAsync HTTPMode = "async"
 )
 
+// OnDisconnect says what becomes of an execution whose waiting caller leaves: the connection is closed, the time that it waits is over, or the process that it is connected to ends.
+type OnDisconnect string
+
+// What may become of it.
+const (
+	DisconnectContinues OnDisconnect = "continue" // it goes on, and its end is an abandoned execution
+	DisconnectCancels   OnDisconnect = "cancel"   // it is stopped and ends as canceled, with no effect; unless it has committed: then it is abandoned
+)
+
+// CallerLeft is why an execution is canceled for its caller; how says how that left.
+func CallerLeft(f Firing, how string) *ScriptError {
+	return &ScriptError{Type: "CallerLeft", NonRetryable: true, Message: "the caller has left: " + how + "; on_disconnect of the trigger " + f.Trigger + " is cancel"}
+}
+
 // What HTTPConfig.Auth asks of a caller.
 const (
 	HTTPAuthKey     = "key"     // an API key that may invoke scripts
@@ -40,6 +54,8 @@ type HTTPConfig struct {
 	Secret    string        `json:"secret,omitempty"`    // name of the secret that a webhook is signed with
 	Tolerance time.Duration `json:"tolerance,omitempty"` // how far a webhook's timestamp may be off; 0 = DefaultWebhookTolerance
 	CORS      *CORS         `json:"cors,omitempty"`      // nil = pages of other origins may not read the answers
+	// OnDisconnect is for HTTPSync; "" = DisconnectContinues.
+	OnDisconnect OnDisconnect `json:"on_disconnect,omitempty"`
 }
 
 // CORS says which pages of other origins may call an endpoint and read its answers. Source: https://fetch.spec.whatwg.org/#http-cors-protocol

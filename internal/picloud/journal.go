@@ -58,8 +58,9 @@ type Journal interface {
 	BuryExecution(ctx context.Context, f Firing, e ScriptError, attempts int, startedAt time.Time) (deadLetterID string, err error)
 	// Path gives the executions above that of f, the root's first, and f itself at the end; what retention has dropped is left out.
 	Path(ctx context.Context, f Firing) ([]Step, error)
-	// CancelExecution ends a canceled execution: its row with StatusCanceled.
-	CancelExecution(ctx context.Context, f Firing, startedAt time.Time) error
+	// CancelExecution ends a canceled execution: its row with StatusCanceled and, unless it is nil, why. It gives the end that is stored, without a result: another one where the execution had
+	// ended before. An attempt that runs on commits nothing: it finds that end.
+	CancelExecution(ctx context.Context, f Firing, startedAt time.Time, why *ScriptError) (Committed, error)
 	// RecordAbandoned keeps a finished execution whose caller was gone; with a grace it counts as abandoned when that is over, unless Abandoned.Received comes first.
 	RecordAbandoned(ctx context.Context, f Firing, c Committed, grace time.Duration) error
 }
@@ -92,12 +93,35 @@ const (
 	DeliveredElsewhere                // another process's inbox: the workflow's result reaches it
 )
 
+// Waiting says whether somebody waits for the end of an execution.
+type Waiting uint8
+
+// The answers of an Inbox.
+const (
+	WaitsElsewhere Waiting = iota // in another process, if that is alive
+	WaitsHere
+	WaitsNoMore // the inbox was this process's and is closed
+)
+
 // Inbox is where callers of this process wait for the end of their executions (MISSION: the reply inbox).
 type Inbox interface {
 	// Open makes an inbox for one execution; address is the Firing's ReplyTo. The channel gets one Delivery at most. Done must be called when the caller stops waiting.
 	Open(executionID string) (address string, delivery <-chan Delivery, done func())
 	// Deliver hands over the end of the execution whose ReplyTo is address.
 	Deliver(address, executionID string, d Delivery) DeliveryResult
+	// Waiting says whether the caller of the execution whose ReplyTo is address waits, and in which process.
+	Waiting(address, executionID string) (w Waiting, process string)
+}
+
+// Presence is what processes know of each other by way of the database.
+type Presence interface {
+	// Attend says that the process is alive and hears what it is told, until ctx ends or the connection fails: it calls present once when it does, and stop for every execution that is to be
+	// stopped at once. A process that dies is absent as soon as the database sees its connection closed.
+	Attend(ctx context.Context, process string, present func(), stop func(executionID string)) error
+	// Present says whether a process attends.
+	Present(ctx context.Context, process string) (bool, error)
+	// StopRuns tells every process to stop what it runs of these executions. It is a word in passing: a process that does not attend at this moment does not hear of it.
+	StopRuns(ctx context.Context, executionIDs ...string) error
 }
 
 // Endpoint is a script as ingress needs it, read in one round trip.

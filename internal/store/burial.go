@@ -51,7 +51,7 @@ func (s *Store) BuryExecution(ctx context.Context, f picloud.Firing, failure pic
 	})
 	if errors.Is(err, errCutBefore) {
 		params.Status = string(picloud.StatusCanceled)
-		return "", s.end(ctx, f, params)
+		return "", ignoring(errCommittedBefore, s.end(ctx, f, params))
 	}
 	if err != nil && !errors.Is(err, errCommittedBefore) {
 		return "", err
@@ -125,10 +125,18 @@ func (s *Store) buryHandler(ctx context.Context, f picloud.Firing, failure piclo
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, f, params)
+	return ignoring(errCommittedBefore, s.end(ctx, f, params))
 }
 
-// end writes the row of an execution that did not succeed, and tells whoever waits for it; nothing when it has ended before.
+// ignoring gives err, unless it is one that is as good as none.
+func ignoring(harmless, err error) error {
+	if errors.Is(err, harmless) {
+		return nil
+	}
+	return err
+}
+
+// end writes the row of an execution that did not succeed, and tells whoever waits for it. errCommittedBefore when it has ended before.
 func (s *Store) end(ctx context.Context, f picloud.Firing, row sqlc.ExecutionInsertParams) error {
 	woken := false
 	err := s.inTx(ctx, func(q *sqlc.Queries) (err error) {
@@ -138,10 +146,7 @@ func (s *Store) end(ctx context.Context, f picloud.Firing, row sqlc.ExecutionIns
 		woken, err = settle(ctx, q, f, false)
 		return err
 	})
-	if errors.Is(err, errCommittedBefore) {
-		return nil
-	}
-	if woken {
+	if err == nil && woken {
 		s.notifier.notify()
 	}
 	return err

@@ -31,7 +31,8 @@ func TestClockAndSeedAreKept(t *testing.T) {
 	assert.Equal(t, int64(-7), x.Attempts[0].Seed)
 
 	f = firing(app, testkit.Script(t, s, app, "other"))
-	require.NoError(t, s.CancelExecution(t.Context(), f, clock))
+	_, err = s.CancelExecution(t.Context(), f, clock, nil)
+	require.NoError(t, err)
 	x, err = s.Execution(t.Context(), app.ID, f.ExecutionID)
 	require.NoError(t, err)
 	assert.True(t, x.Clock.IsZero(), "no script ran")

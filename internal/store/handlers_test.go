@@ -115,7 +115,8 @@ func TestHandlersResolveTheirLetter(t *testing.T) {
 		"one fails, one is canceled": {func(t *testing.T, s *store.Store, h []picloud.Firing, _ string) {
 			t.Helper()
 			bury(t, s, h[0], broken)
-			require.NoError(t, s.CancelExecution(t.Context(), h[1], time.Now()))
+			_, err := s.CancelExecution(t.Context(), h[1], time.Now(), nil)
+			require.NoError(t, err)
 		}, picloud.HandlerFailed},
 		"one fails, one is canceled in the queue": {func(t *testing.T, s *store.Store, h []picloud.Firing, _ string) {
 			t.Helper()

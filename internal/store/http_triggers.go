@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -35,7 +36,7 @@ func writeHTTPDetails(ctx context.Context, q *sqlc.Queries, id string, t picloud
 	}
 	return q.TriggerHTTPPut(ctx, sqlc.TriggerHTTPPutParams{
 		TriggerID: id, Methods: methods, Path: t.HTTP.Path, Mode: string(t.HTTP.Mode), Auth: t.HTTP.Auth, Signature: t.HTTP.Signature, Secret: t.HTTP.Secret,
-		ToleranceMs: t.HTTP.Tolerance.Milliseconds(), Cors: cors, Shape: pattern.Shape(),
+		ToleranceMs: t.HTTP.Tolerance.Milliseconds(), Cors: cors, Shape: pattern.Shape(), OnDisconnect: string(cmp.Or(t.HTTP.OnDisconnect, picloud.DisconnectContinues)),
 	})
 }
 
@@ -44,6 +45,9 @@ func readHTTPDetails(t *picloud.Trigger, r sqlc.TriggerListRow) error {
 	t.HTTP = &picloud.HTTPConfig{
 		Methods: r.HTTPMethods, Path: value(r.HTTPPath), Mode: picloud.HTTPMode(value(r.HTTPMode)), Auth: value(r.HTTPAuth), Signature: value(r.HTTPSignature),
 		Secret: value(r.HTTPSecret), Tolerance: time.Duration(value(r.HTTPToleranceMs)) * time.Millisecond, CORS: cors,
+	}
+	if on := picloud.OnDisconnect(value(r.HTTPOnDisconnect)); on != picloud.DisconnectContinues {
+		t.HTTP.OnDisconnect = on
 	}
 	return err
 }

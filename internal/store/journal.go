@@ -196,12 +196,18 @@ func (s *Store) RecordAttempt(ctx context.Context, f picloud.Firing, a picloud.A
 }
 
 // CancelExecution implements picloud.Journal.
-func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt time.Time) error {
-	params, err := executionRow(f, picloud.Committed{Status: picloud.StatusCanceled}, picloud.Outcome{}, 0, startedAt)
+func (s *Store) CancelExecution(ctx context.Context, f picloud.Firing, startedAt time.Time, why *picloud.ScriptError) (picloud.Committed, error) {
+	end := picloud.Committed{Status: picloud.StatusCanceled, Error: why}
+	params, err := executionRow(f, end, picloud.Outcome{}, 0, startedAt)
 	if err != nil {
-		return err
+		return picloud.Committed{}, err
 	}
-	return s.end(ctx, f, params)
+	err = s.end(ctx, f, params)
+	if errors.Is(err, errCommittedBefore) {
+		end, err = s.committed(ctx, f.ExecutionID)
+		end.Result = nil
+	}
+	return end, err
 }
 
 // Path implements picloud.Journal.

@@ -75,7 +75,8 @@ func TestOrderingKeysHoldUnderEverySchedule(t *testing.T) {
 			case "bury":
 				bury(t, s, f, broken)
 			default:
-				require.NoError(r, s.CancelExecution(t.Context(), f, time.Now()))
+				_, err := s.CancelExecution(t.Context(), f, time.Now(), nil)
+				require.NoError(r, err)
 			}
 			require.NoError(r, s.DeleteFirings(t.Context(), []string{id}))
 			delete(l.running, id)

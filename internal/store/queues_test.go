@@ -101,7 +101,8 @@ func TestEveryEndGivesItsSlotBack(t *testing.T) {
 		"buried": func(t *testing.T, s *store.Store, f picloud.Firing) { t.Helper(); bury(t, s, f, broken) },
 		"canceled": func(t *testing.T, s *store.Store, f picloud.Firing) {
 			t.Helper()
-			require.NoError(t, s.CancelExecution(t.Context(), f, time.Now()))
+			_, err := s.CancelExecution(t.Context(), f, time.Now(), nil)
+			require.NoError(t, err)
 		},
 		"canceled while queued": func(t *testing.T, s *store.Store, f picloud.Firing) {
 			t.Helper()

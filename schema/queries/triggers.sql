@@ -14,6 +14,7 @@ RETURNING t.*;
 -- name: TriggerGet :one
 SELECT sqlc.embed(t), s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
+       h.on_disconnect AS http_on_disconnect,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -34,6 +35,7 @@ WHERE t.app_id = @app_id AND t.id = @id;
 -- name: TriggerList :many
 SELECT sqlc.embed(t), s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
+       h.on_disconnect AS http_on_disconnect,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -60,10 +62,11 @@ ORDER BY t.id LIMIT @max;
 DELETE FROM triggers WHERE app_id = @app_id AND id = @id;
 
 -- name: TriggerHTTPPut :exec
-INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth, signature, secret, tolerance_ms, cors, shape)
-VALUES (@trigger_id, @methods, @path, @mode, @auth, @signature, @secret, @tolerance_ms, @cors, @shape)
+INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth, signature, secret, tolerance_ms, cors, shape, on_disconnect)
+VALUES (@trigger_id, @methods, @path, @mode, @auth, @signature, @secret, @tolerance_ms, @cors, @shape, @on_disconnect)
 ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth, signature = EXCLUDED.signature,
-                                       secret = EXCLUDED.secret, tolerance_ms = EXCLUDED.tolerance_ms, cors = EXCLUDED.cors, shape = EXCLUDED.shape;
+                                       secret = EXCLUDED.secret, tolerance_ms = EXCLUDED.tolerance_ms, cors = EXCLUDED.cors, shape = EXCLUDED.shape,
+                                       on_disconnect = EXCLUDED.on_disconnect;
 
 -- name: TriggerHTTPLock :exec
 -- Locks the script of a trigger: its http triggers are compared and written one after the other.

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/picloud/picloud/internal/picloud"
+)
+
+// stopsChannel is the LISTEN/NOTIFY channel that says: stop what you run of this execution; the payload is its id.
+const stopsChannel = "picloud_stops"
+
+var _ picloud.Presence = (*Store)(nil)
+
+// connectAlone opens a connection of its own, for a session that lasts, until done is called.
+func (s *Store) connectAlone(ctx context.Context) (_ *pgx.Conn, done func(), err error) {
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect listener: %w", err)
+	}
+	return conn, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}, nil
+}
+
+// Attend implements picloud.Presence. An advisory lock of the session says that the process is alive: the database frees it when the connection is gone, however that came. It is a shared one, so
+// that the process, when it connects again, does not wait for a session of its own that the database has not yet seen die.
+func (s *Store) Attend(ctx context.Context, process string, present func(), stop func(executionID string)) error {
+	conn, closeConn, err := s.connectAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeConn()
+	if _, err := conn.Exec(ctx, "LISTEN "+stopsChannel); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+processLock+")", process); err != nil {
+		return fmt.Errorf("lock presence: %w", err)
+	}
+	present()
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return fmt.Errorf("wait for notification: %w", err)
+		}
+		stop(n.Payload)
+	}
+}
+
+// processLock is the key of the advisory lock of a process, whose id is the first argument.
+const processLock = "hashtextextended('picloud process ' || $1::text, 0)"
+
+// Present implements picloud.Presence.
+func (s *Store) Present(ctx context.Context, process string) (bool, error) {
+	var free bool
+	if err := s.pool.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock("+processLock+")", process).Scan(&free); err != nil {
+		return false, fmt.Errorf("ask for process: %w", err)
+	}
+	return !free, nil
+}
+
+// StopRuns implements picloud.Presence.
+func (s *Store) StopRuns(ctx context.Context, executionIDs ...string) error {
+	if _, err := s.pool.Exec(ctx, "SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id", stopsChannel, executionIDs); err != nil {
+		return fmt.Errorf("notify processes: %w", err)
+	}
+	return nil
+}
