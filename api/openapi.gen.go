@@ -497,6 +497,31 @@ type DeadLetterTriggerConfig struct {
 	Trigger *string `json:"trigger,omitempty"`
 }
 
+// DryRunLetter What a dry run has found of one letter.
+type DryRunLetter struct {
+	// ChangedKeys Keys that it would change and that somebody has changed since the letter died, as `collection/key`; at most 20.
+	ChangedKeys  []string `json:"changed_keys"`
+	DeadLetterID string   `json:"dead_letter_id"`
+
+	// Effects That it would have, each key beside its present value; the first ones, as far as they fit into 16 KiB.
+	Effects []Effect `json:"effects"`
+
+	// EffectsTotal How many effects it would have.
+	EffectsTotal int `json:"effects_total"`
+
+	// Error Why it would fail, or is skipped.
+	Error *ScriptError `json:"error"`
+
+	// Outcome pass, fail, or skipped: its script is gone, or has no such version.
+	Outcome string `json:"outcome"`
+}
+
+// DryRunLetterList defines model for DryRunLetterList.
+type DryRunLetterList struct {
+	Items      []DryRunLetter `json:"items"`
+	NextCursor *string        `json:"next_cursor"`
+}
+
 // DryRunReport What a dry run of many letters found so far.
 type DryRunReport struct {
 	// Changed The first 20 whose keys have changed since.
@@ -513,6 +538,9 @@ type DryRunReport struct {
 
 	// Pass Letters that would succeed.
 	Pass int64 `json:"pass"`
+
+	// Summary In a sentence: `4,290 pass, 22 fail, 3 change keys that have changed since`.
+	Summary string `json:"summary"`
 }
 
 // Effect A change that the execution committed, or in a dry run would have made.
@@ -820,6 +848,9 @@ type HTTPTriggerConfig struct {
 
 	// Mode sync (default) or async.
 	Mode *string `json:"mode,omitempty"`
+
+	// OnDisconnect For sync: what becomes of an execution whose caller leaves (a closed connection, the end of the time that it waits, the end of the server process that it is connected to). continue (default): it goes on, and its end is an abandoned execution. cancel: it is stopped and ends as `canceled`, with no effect; one that has committed by then is an abandoned execution.
+	OnDisconnect *string `json:"on_disconnect,omitempty"`
 
 	// Path The path below the endpoint, at most 256 bytes: exact, with named segments (`/orders/:id`), with a name for all that follows (`/files/*rest`), or with a star at the end (`/later/*`, `/v2-*`). The named parts are `event.data.params`. Left out: all.
 	Path *string `json:"path,omitempty"`
@@ -1638,6 +1669,18 @@ type ListBulkReplaysParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListDryRunLettersParams defines parameters for ListDryRunLetters.
+type ListDryRunLettersParams struct {
+	// Outcome Only these: pass, fail or skipped (its script is gone, or has no such version), or changed (would change a key that somebody has changed since the letter died).
+	Outcome *string `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListDeadLettersParams defines parameters for ListDeadLetters.
 type ListDeadLettersParams struct {
 	// Resolution Only this resolution: unresolved, replayed, ignored, handled_by_script or handler_failed.
@@ -1976,6 +2019,9 @@ type ServerInterface interface {
 	// CancelBulkReplay Cancel a bulk replay
 	// (POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel)
 	CancelBulkReplay(c *gin.Context, app AppSlug, bulkReplay BulkReplayID)
+	// ListDryRunLetters List what a dry run of many letters has found of each
+	// (GET /v1/apps/{app}/bulk-replays/{bulk_replay}/letters)
+	ListDryRunLetters(c *gin.Context, app AppSlug, bulkReplay BulkReplayID, params ListDryRunLettersParams)
 	// ListDeadLetters List the dead letters of an app
 	// (GET /v1/apps/{app}/dead-letters)
 	ListDeadLetters(c *gin.Context, app AppSlug, params ListDeadLettersParams)
@@ -2558,6 +2604,67 @@ func (siw *ServerInterfaceWrapper) CancelBulkReplay(c *gin.Context) {
 	}
 
 	siw.Handler.CancelBulkReplay(c, app, bulkReplay)
+}
+
+// ListDryRunLetters operation middleware
+func (siw *ServerInterfaceWrapper) ListDryRunLetters(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "bulk_replay" -------------
+	var bulkReplay BulkReplayID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bulk_replay", c.Param("bulk_replay"), &bulkReplay, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter bulk_replay: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDryRunLettersParams
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", c.Request.URL.Query(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter outcome: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDryRunLetters(c, app, bulkReplay, params)
 }
 
 // ListDeadLetters operation middleware
@@ -4817,6 +4924,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/apps/:app/dead-letters/replay", wrapper.ReplayDeadLetters)
 	router.GET(options.BaseURL+"/v1/apps/:app/bulk-replays", wrapper.ListBulkReplays)
 	router.GET(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay", wrapper.GetBulkReplay)
+	router.GET(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay/letters", wrapper.ListDryRunLetters)
 	router.POST(options.BaseURL+"/v1/apps/:app/bulk-replays/:bulk_replay/cancel", wrapper.CancelBulkReplay)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter", wrapper.GetDeadLetter)
 	router.GET(options.BaseURL+"/v1/apps/:app/dead-letters/:dead_letter/tape", wrapper.GetDeadLetterTape)
@@ -6258,6 +6366,126 @@ type CancelBulkReplay500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CancelBulkReplay500ApplicationProblemPlusJSONResponse) VisitCancelBulkReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLettersRequestObject struct {
+	App        AppSlug      `json:"app"`
+	BulkReplay BulkReplayID `json:"bulk_replay"`
+	Params     ListDryRunLettersParams
+}
+
+type ListDryRunLettersResponseObject interface {
+	VisitListDryRunLettersResponse(w http.ResponseWriter) error
+}
+
+type ListDryRunLetters200JSONResponse DryRunLetterList
+
+func (response ListDryRunLetters200JSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLetters401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDryRunLetters401ApplicationProblemPlusJSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLetters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDryRunLetters403ApplicationProblemPlusJSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLetters404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListDryRunLetters404ApplicationProblemPlusJSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLetters409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListDryRunLetters409ApplicationProblemPlusJSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLetters422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDryRunLetters422ApplicationProblemPlusJSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDryRunLetters500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDryRunLetters500ApplicationProblemPlusJSONResponse) VisitListDryRunLettersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -12368,6 +12596,9 @@ type StrictServerInterface interface {
 	// CancelBulkReplay Cancel a bulk replay
 	// (POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel)
 	CancelBulkReplay(ctx context.Context, request CancelBulkReplayRequestObject) (CancelBulkReplayResponseObject, error)
+	// ListDryRunLetters List what a dry run of many letters has found of each
+	// (GET /v1/apps/{app}/bulk-replays/{bulk_replay}/letters)
+	ListDryRunLetters(ctx context.Context, request ListDryRunLettersRequestObject) (ListDryRunLettersResponseObject, error)
 	// ListDeadLetters List the dead letters of an app
 	// (GET /v1/apps/{app}/dead-letters)
 	ListDeadLetters(ctx context.Context, request ListDeadLettersRequestObject) (ListDeadLettersResponseObject, error)
@@ -12843,6 +13074,26 @@ func (h *strictHandler) CancelBulkReplay(c *gin.Context, app AppSlug, bulkReplay
 		return
 	}
 	if err := response.VisitCancelBulkReplayResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListDryRunLetters reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListDryRunLetters(c *gin.Context, app AppSlug, bulkReplay BulkReplayID, params ListDryRunLettersParams) {
+	var request ListDryRunLettersRequestObject
+	request.App = app
+	request.BulkReplay = bulkReplay
+	request.Params = params
+	response, err := h.operations.ListDryRunLetters(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListDryRunLettersResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

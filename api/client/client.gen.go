@@ -499,6 +499,31 @@ type DeadLetterTriggerConfig struct {
 	Trigger *string `json:"trigger,omitempty"`
 }
 
+// DryRunLetter What a dry run has found of one letter.
+type DryRunLetter struct {
+	// ChangedKeys Keys that it would change and that somebody has changed since the letter died, as `collection/key`; at most 20.
+	ChangedKeys  []string `json:"changed_keys"`
+	DeadLetterID string   `json:"dead_letter_id"`
+
+	// Effects That it would have, each key beside its present value; the first ones, as far as they fit into 16 KiB.
+	Effects []Effect `json:"effects"`
+
+	// EffectsTotal How many effects it would have.
+	EffectsTotal int `json:"effects_total"`
+
+	// Error Why it would fail, or is skipped.
+	Error *ScriptError `json:"error"`
+
+	// Outcome pass, fail, or skipped: its script is gone, or has no such version.
+	Outcome string `json:"outcome"`
+}
+
+// DryRunLetterList defines model for DryRunLetterList.
+type DryRunLetterList struct {
+	Items      []DryRunLetter `json:"items"`
+	NextCursor *string        `json:"next_cursor"`
+}
+
 // DryRunReport What a dry run of many letters found so far.
 type DryRunReport struct {
 	// Changed The first 20 whose keys have changed since.
@@ -515,6 +540,9 @@ type DryRunReport struct {
 
 	// Pass Letters that would succeed.
 	Pass int64 `json:"pass"`
+
+	// Summary In a sentence: `4,290 pass, 22 fail, 3 change keys that have changed since`.
+	Summary string `json:"summary"`
 }
 
 // Effect A change that the execution committed, or in a dry run would have made.
@@ -822,6 +850,9 @@ type HTTPTriggerConfig struct {
 
 	// Mode sync (default) or async.
 	Mode *string `json:"mode,omitempty"`
+
+	// OnDisconnect For sync: what becomes of an execution whose caller leaves (a closed connection, the end of the time that it waits, the end of the server process that it is connected to). continue (default): it goes on, and its end is an abandoned execution. cancel: it is stopped and ends as `canceled`, with no effect; one that has committed by then is an abandoned execution.
+	OnDisconnect *string `json:"on_disconnect,omitempty"`
 
 	// Path The path below the endpoint, at most 256 bytes: exact, with named segments (`/orders/:id`), with a name for all that follows (`/files/*rest`), or with a star at the end (`/later/*`, `/v2-*`). The named parts are `event.data.params`. Left out: all.
 	Path *string `json:"path,omitempty"`
@@ -1640,6 +1671,18 @@ type ListBulkReplaysParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListDryRunLettersParams defines parameters for ListDryRunLetters.
+type ListDryRunLettersParams struct {
+	// Outcome Only these: pass, fail or skipped (its script is gone, or has no such version), or changed (would change a key that somebody has changed since the letter died).
+	Outcome *string `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListDeadLettersParams defines parameters for ListDeadLetters.
 type ListDeadLettersParams struct {
 	// Resolution Only this resolution: unresolved, replayed, ignored, handled_by_script or handler_failed.
@@ -2145,6 +2188,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
 	CancelBulkReplay(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDryRunLetters List what a dry run of many letters has found of each
+	//
+	// In the order of the letters, as far as the dry run is. 409 `no_dry_run` when the letters were, or are, replayed.
+	//
+	// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay}/letters (the `ListDryRunLetters` operationId).
+	ListDryRunLetters(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, params *ListDryRunLettersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeadLetters List the dead letters of an app
 	//
@@ -3078,6 +3128,23 @@ func (c *Client) GetBulkReplay(ctx context.Context, app AppSlug, bulkReplay Bulk
 // Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
 func (c *Client) CancelBulkReplay(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelBulkReplayRequest(c.Server, app, bulkReplay)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDryRunLetters List what a dry run of many letters has found of each
+//
+// In the order of the letters, as far as the dry run is. 409 `no_dry_run` when the letters were, or are, replayed.
+//
+// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay}/letters (the `ListDryRunLetters` operationId).
+func (c *Client) ListDryRunLetters(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, params *ListDryRunLettersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDryRunLettersRequest(c.Server, app, bulkReplay, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5110,6 +5177,98 @@ func NewCancelBulkReplayRequest(server string, app AppSlug, bulkReplay BulkRepla
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListDryRunLettersRequest constructs an http.Request for the ListDryRunLetters method
+func NewListDryRunLettersRequest(server string, app AppSlug, bulkReplay BulkReplayID, params *ListDryRunLettersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "bulk_replay", bulkReplay, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/bulk-replays/%s/letters", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -8492,6 +8651,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/apps/{app}/bulk-replays/{bulk_replay}/cancel (the `CancelBulkReplay` operationId).
 	CancelBulkReplayWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, reqEditors ...RequestEditorFn) (*CancelBulkReplayResponse, error)
 
+	// ListDryRunLettersWithResponse List what a dry run of many letters has found of each
+	//
+	// In the order of the letters, as far as the dry run is. 409 `no_dry_run` when the letters were, or are, replayed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay}/letters (the `ListDryRunLetters` operationId).
+	ListDryRunLettersWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, params *ListDryRunLettersParams, reqEditors ...RequestEditorFn) (*ListDryRunLettersResponse, error)
+
 	// ListDeadLettersWithResponse List the dead letters of an app
 	//
 	// Newest first.
@@ -10270,6 +10438,89 @@ func (r CancelBulkReplayResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CancelBulkReplayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDryRunLettersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DryRunLetterList
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDryRunLettersResponse) GetJSON200() *DryRunLetterList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListDryRunLettersResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListDryRunLettersResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListDryRunLettersResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ListDryRunLettersResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListDryRunLettersResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListDryRunLettersResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDryRunLettersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDryRunLettersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDryRunLettersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDryRunLettersResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14871,6 +15122,21 @@ func (c *ClientWithResponses) CancelBulkReplayWithResponse(ctx context.Context, 
 	return ParseCancelBulkReplayResponse(rsp)
 }
 
+// ListDryRunLettersWithResponse List what a dry run of many letters has found of each
+//
+// In the order of the letters, as far as the dry run is. 409 `no_dry_run` when the letters were, or are, replayed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps/{app}/bulk-replays/{bulk_replay}/letters (the `ListDryRunLetters` operationId).
+func (c *ClientWithResponses) ListDryRunLettersWithResponse(ctx context.Context, app AppSlug, bulkReplay BulkReplayID, params *ListDryRunLettersParams, reqEditors ...RequestEditorFn) (*ListDryRunLettersResponse, error) {
+	rsp, err := c.ListDryRunLetters(ctx, app, bulkReplay, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDryRunLettersResponse(rsp)
+}
+
 // ListDeadLettersWithResponse List the dead letters of an app
 //
 // Newest first.
@@ -16866,6 +17132,74 @@ func ParseCancelBulkReplayResponse(rsp *http.Response) (*CancelBulkReplayRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDryRunLettersResponse parses an HTTP response from a ListDryRunLettersWithResponse call
+func ParseListDryRunLettersResponse(rsp *http.Response) (*ListDryRunLettersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDryRunLettersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DryRunLetterList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal

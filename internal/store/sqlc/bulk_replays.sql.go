@@ -10,6 +10,83 @@ import (
 	"time"
 )
 
+const BulkDryLetterInsert = `-- name: BulkDryLetterInsert :exec
+INSERT INTO bulk_dry_letters (bulk_replay_id, dead_letter_id, outcome, error, effects, effects_total, changed_keys)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type BulkDryLetterInsertParams struct {
+	BulkReplayID string
+	DeadLetterID string
+	Outcome      string
+	Error        []byte
+	Effects      []byte
+	EffectsTotal int32
+	ChangedKeys  []byte
+}
+
+func (q *Queries) BulkDryLetterInsert(ctx context.Context, arg BulkDryLetterInsertParams) error {
+	_, err := q.db.Exec(ctx, BulkDryLetterInsert,
+		arg.BulkReplayID,
+		arg.DeadLetterID,
+		arg.Outcome,
+		arg.Error,
+		arg.Effects,
+		arg.EffectsTotal,
+		arg.ChangedKeys,
+	)
+	return err
+}
+
+const BulkDryLetterList = `-- name: BulkDryLetterList :many
+SELECT bulk_replay_id, dead_letter_id, outcome, error, effects, effects_total, changed_keys FROM bulk_dry_letters
+WHERE bulk_replay_id = $1 AND ($2::text = '' OR outcome = $2) AND (NOT $3::boolean OR changed_keys IS NOT NULL)
+  AND ($4::uuid IS NULL OR dead_letter_id > $4::uuid)
+ORDER BY dead_letter_id LIMIT $5
+`
+
+type BulkDryLetterListParams struct {
+	BulkReplayID string
+	Outcome      string
+	Changed      bool
+	After        *string
+	Max          int32
+}
+
+func (q *Queries) BulkDryLetterList(ctx context.Context, arg BulkDryLetterListParams) ([]BulkDryLetter, error) {
+	rows, err := q.db.Query(ctx, BulkDryLetterList,
+		arg.BulkReplayID,
+		arg.Outcome,
+		arg.Changed,
+		arg.After,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BulkDryLetter{}
+	for rows.Next() {
+		var i BulkDryLetter
+		if err := rows.Scan(
+			&i.BulkReplayID,
+			&i.DeadLetterID,
+			&i.Outcome,
+			&i.Error,
+			&i.Effects,
+			&i.EffectsTotal,
+			&i.ChangedKeys,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const BulkReplayByKey = `-- name: BulkReplayByKey :one
 SELECT b.id, b.app_id, b.request, b.principal, b.idempotency_key, b.status, b.total, b.replayed, b.skipped, b.report, b.after, b.created_at, b.finished_at, a.slug AS app FROM bulk_replays b JOIN apps a ON a.id = b.app_id WHERE b.app_id = $1 AND b.idempotency_key = $2
 `

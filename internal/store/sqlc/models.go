@@ -107,6 +107,16 @@ type BatchWaiting struct {
 	RipeAt      time.Time
 }
 
+type BulkDryLetter struct {
+	BulkReplayID string
+	DeadLetterID string
+	Outcome      string
+	Error        []byte
+	Effects      []byte
+	EffectsTotal int32
+	ChangedKeys  []byte
+}
+
 type BulkReplay struct {
 	ID             string
 	AppID          string
@@ -298,16 +308,17 @@ type ExecutionsDefault struct {
 }
 
 type HttpTriggerDetail struct {
-	TriggerID   string
-	Methods     []string
-	Path        string
-	Mode        string
-	Auth        string
-	Signature   string
-	Secret      string
-	ToleranceMs int64
-	Cors        []byte
-	Shape       string
+	TriggerID    string
+	Methods      []string
+	Path         string
+	Mode         string
+	Auth         string
+	Signature    string
+	Secret       string
+	ToleranceMs  int64
+	Cors         []byte
+	Shape        string
+	OnDisconnect string
 }
 
 type IdempotencyKey struct {

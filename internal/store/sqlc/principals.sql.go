@@ -171,6 +171,26 @@ func (q *Queries) PrincipalGet(ctx context.Context, id string) (Principal, error
 	return i, err
 }
 
+const PrincipalGrant = `-- name: PrincipalGrant :one
+SELECT p.instance_admin, p.disabled, COALESCE(m.role, '')::text AS role
+FROM principals p LEFT JOIN app_members m ON m.principal_id = p.id AND m.app_id = $1
+WHERE p.name = $2 AND p.deleted_at IS NULL
+`
+
+type PrincipalGrantRow struct {
+	InstanceAdmin bool
+	Disabled      bool
+	Role          string
+}
+
+// What an execution may do that runs as the principal.
+func (q *Queries) PrincipalGrant(ctx context.Context, appID string, principal string) (PrincipalGrantRow, error) {
+	row := q.db.QueryRow(ctx, PrincipalGrant, appID, principal)
+	var i PrincipalGrantRow
+	err := row.Scan(&i.InstanceAdmin, &i.Disabled, &i.Role)
+	return i, err
+}
+
 const PrincipalInsert = `-- name: PrincipalInsert :one
 INSERT INTO principals (kind, name, email, instance_admin, disabled, password_hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, kind, name, email, instance_admin, disabled, password_hash, created_at, deleted_at
 `

@@ -77,6 +77,7 @@ func (q *Queries) TriggerEmailPut(ctx context.Context, triggerID string, address
 const TriggerGet = `-- name: TriggerGet :one
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
+       h.on_disconnect AS http_on_disconnect,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -106,6 +107,7 @@ type TriggerGetRow struct {
 	HTTPSecret          *string
 	HTTPToleranceMs     *int64
 	HTTPCORS            []byte
+	HTTPOnDisconnect    *string
 	KVCollection        *string
 	KVOperations        []string
 	KVKey               *string
@@ -153,6 +155,7 @@ func (q *Queries) TriggerGet(ctx context.Context, appID string, iD string) (Trig
 		&i.HTTPSecret,
 		&i.HTTPToleranceMs,
 		&i.HTTPCORS,
+		&i.HTTPOnDisconnect,
 		&i.KVCollection,
 		&i.KVOperations,
 		&i.KVKey,
@@ -185,23 +188,25 @@ func (q *Queries) TriggerHTTPLock(ctx context.Context, triggerID string) error {
 }
 
 const TriggerHTTPPut = `-- name: TriggerHTTPPut :exec
-INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth, signature, secret, tolerance_ms, cors, shape)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO http_trigger_details (trigger_id, methods, path, mode, auth, signature, secret, tolerance_ms, cors, shape, on_disconnect)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (trigger_id) DO UPDATE SET methods = EXCLUDED.methods, path = EXCLUDED.path, mode = EXCLUDED.mode, auth = EXCLUDED.auth, signature = EXCLUDED.signature,
-                                       secret = EXCLUDED.secret, tolerance_ms = EXCLUDED.tolerance_ms, cors = EXCLUDED.cors, shape = EXCLUDED.shape
+                                       secret = EXCLUDED.secret, tolerance_ms = EXCLUDED.tolerance_ms, cors = EXCLUDED.cors, shape = EXCLUDED.shape,
+                                       on_disconnect = EXCLUDED.on_disconnect
 `
 
 type TriggerHTTPPutParams struct {
-	TriggerID   string
-	Methods     []string
-	Path        string
-	Mode        string
-	Auth        string
-	Signature   string
-	Secret      string
-	ToleranceMs int64
-	Cors        []byte
-	Shape       string
+	TriggerID    string
+	Methods      []string
+	Path         string
+	Mode         string
+	Auth         string
+	Signature    string
+	Secret       string
+	ToleranceMs  int64
+	Cors         []byte
+	Shape        string
+	OnDisconnect string
 }
 
 func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) error {
@@ -216,6 +221,7 @@ func (q *Queries) TriggerHTTPPut(ctx context.Context, arg TriggerHTTPPutParams) 
 		arg.ToleranceMs,
 		arg.Cors,
 		arg.Shape,
+		arg.OnDisconnect,
 	)
 	return err
 }
@@ -309,6 +315,7 @@ func (q *Queries) TriggerKVPut(ctx context.Context, triggerID string, collection
 const TriggerList = `-- name: TriggerList :many
 SELECT t.id, t.app_id, t.name, t.kind, t.script_id, t.enabled, t.retry, t.registered_by_principal, t.created_at, t.updated_at, t.disabled_reason, t.flow, t.filter, t.max_depth, t.cycle, s.name AS script,
        h.methods AS http_methods, h.path AS http_path, h.mode AS http_mode, h.auth AS http_auth, h.signature AS http_signature, h.secret AS http_secret, h.tolerance_ms AS http_tolerance_ms, h.cors AS http_cors,
+       h.on_disconnect AS http_on_disconnect,
        k.collection AS kv_collection, k.operations AS kv_operations, k.key AS kv_key,
        p.topic AS pubsub_topic,
        l.script AS letter_script, l.trigger AS letter_trigger, l.reasons AS letter_reasons,
@@ -352,6 +359,7 @@ type TriggerListRow struct {
 	HTTPSecret          *string
 	HTTPToleranceMs     *int64
 	HTTPCORS            []byte
+	HTTPOnDisconnect    *string
 	KVCollection        *string
 	KVOperations        []string
 	KVKey               *string
@@ -412,6 +420,7 @@ func (q *Queries) TriggerList(ctx context.Context, arg TriggerListParams) ([]Tri
 			&i.HTTPSecret,
 			&i.HTTPToleranceMs,
 			&i.HTTPCORS,
+			&i.HTTPOnDisconnect,
 			&i.KVCollection,
 			&i.KVOperations,
 			&i.KVKey,
