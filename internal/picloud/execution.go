@@ -56,7 +56,8 @@ type Firing struct {
 	ReplyTo     string        `json:"reply_to,omitempty"` // the inbox where a caller waits: never retried
 	Wall        time.Duration `json:"wall"`               // the script's wall limit: over LocalAttemptWall every attempt is a normal activity
 	Retry       RetryPolicy   `json:"retry"`
-	Tried       int           `json:"tried,omitempty"` // attempts of earlier batches of a queue that the messages of this one have failed in: Retry has that many less
+	Tried       int           `json:"tried,omitempty"`   // attempts of earlier batches of a queue that the messages of this one have failed in: Retry has that many less
+	Batched     bool          `json:"batched,omitempty"` // its script takes messages in batches: it gets a message that has become part of none as a batch of one
 	QueuedAt    time.Time     `json:"queued_at"`
 	TraceParent string        `json:"-"` // of its event, once an attempt has read that
 	// OnDisconnect is what happens when the caller of ReplyTo leaves; "" = it goes on.

@@ -109,6 +109,9 @@ func (s *Store) ResumeApp(ctx context.Context, slug string) (picloud.App, error)
 // DeleteApp implements picloud.Apps.
 func (s *Store) DeleteApp(ctx context.Context, slug string) error {
 	return s.changeApp(ctx, slug, func(q *sqlc.Queries, before picloud.App) error {
+		if err := q.LaneLock(ctx); err != nil { // see lockLanes
+			return fmt.Errorf("lock lanes: %w", err)
+		}
 		if _, err := q.AppDelete(ctx, slug); err != nil {
 			return fmt.Errorf("delete app: %w", err)
 		}

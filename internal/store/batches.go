@@ -20,16 +20,20 @@ import (
 type batchKey struct {
 	orderingKey, replayOf string
 	tried                 int32
+	tooDeep               bool // they are cut: not together with those that are not
 }
 
 // gather makes the batches that may begin. The caller holds the lock of LaneLock.
-func gather(ctx context.Context, q *sqlc.Queries) error {
+func (s *Store) gather(ctx context.Context, q *sqlc.Queries) error {
+	if err := q.BatchReleaseStray(ctx); err != nil {
+		return fmt.Errorf("release messages of triggers without batches: %w", err)
+	}
 	rooms, err := q.BatchRooms(ctx)
 	if err != nil {
 		return fmt.Errorf("list triggers of batches: %w", err)
 	}
 	for _, r := range rooms {
-		if err := gatherOf(ctx, q, r); err != nil {
+		if err := s.gatherOf(ctx, q, r); err != nil {
 			return err
 		}
 	}
@@ -37,7 +41,7 @@ func gather(ctx context.Context, q *sqlc.Queries) error {
 }
 
 // gatherOf makes the batches of one trigger.
-func gatherOf(ctx context.Context, q *sqlc.Queries, r sqlc.BatchRoomsRow) error {
+func (s *Store) gatherOf(ctx context.Context, q *sqlc.Queries, r sqlc.BatchRoomsRow) error {
 	limits, err := decode[picloud.Limits](r.Limits)
 	if err != nil {
 		return err
@@ -46,11 +50,14 @@ func gatherOf(ctx context.Context, q *sqlc.Queries, r sqlc.BatchRoomsRow) error 
 	if err != nil {
 		return fmt.Errorf("list messages of batches: %w", err)
 	}
-	due, err = sorted(ctx, q, due)
+	due, alone, err := sorted(ctx, q, due)
 	if err != nil {
 		return err
 	}
-	for _, batch := range portions(due, int(r.BatchSize), cmp.Or(limits.PayloadBytes, picloud.DefaultLimits.PayloadBytes)) {
+	p := portioner{
+		size: int(r.BatchSize), bytes: cmp.Or(limits.PayloadBytes, picloud.DefaultLimits.PayloadBytes), deepest: s.maxDepth(int(value(r.MaxDepth))), alone: alone,
+	}
+	for _, batch := range p.portions(due) {
 		if r.Room--; r.Room < 0 {
 			break
 		}
@@ -61,9 +68,10 @@ func gatherOf(ctx context.Context, q *sqlc.Queries, r sqlc.BatchRoomsRow) error 
 	return nil
 }
 
-// sorted gives those of the messages that can be part of a batch. A message whose event is gone, or for which the trigger's filter has no value, goes by itself and becomes a letter.
-func sorted(ctx context.Context, q *sqlc.Queries, due []sqlc.BatchDueRow) ([]sqlc.BatchDueRow, error) {
-	var filtered, alone []string
+// sorted drops the messages that the trigger's filter refuses, and gives those that can be part of no batch: whose events are gone, or for which the filter has no value. They go by
+// themselves, and become letters.
+func sorted(ctx context.Context, q *sqlc.Queries, due []sqlc.BatchDueRow) (left []sqlc.BatchDueRow, alone []string, err error) {
+	var filtered []string
 	for _, m := range due {
 		switch {
 		case m.Bytes < 0:
@@ -73,59 +81,107 @@ func sorted(ctx context.Context, q *sqlc.Queries, due []sqlc.BatchDueRow) ([]sql
 		}
 	}
 	if len(filtered) == 0 && len(alone) == 0 {
-		return due, nil
+		return due, nil, nil
 	}
 	s, err := sift(ctx, q, filtered)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	alone = append(alone, s.failed...)
 	if err := q.BatchRelease(ctx, nonNilText(alone)); err != nil {
-		return nil, fmt.Errorf("release messages without a batch: %w", err)
+		return nil, nil, fmt.Errorf("release messages without a batch: %w", err)
 	}
-	return slices.DeleteFunc(due, func(m sqlc.BatchDueRow) bool {
-		return slices.Contains(alone, m.ExecutionID) || slices.Contains(s.refused, m.ExecutionID)
-	}), nil
+	return slices.DeleteFunc(due, func(m sqlc.BatchDueRow) bool { return slices.Contains(s.refused, m.ExecutionID) }), alone, nil
 }
 
-// portions gives the batches that may begin: those that are full, by number or by the bytes of their data, and the rest of a key where one of its messages has waited for the window.
-func portions(due []sqlc.BatchDueRow, size, limit int) (batches [][]sqlc.BatchDueRow) {
-	groups := map[batchKey][]sqlc.BatchDueRow{}
-	var order []batchKey
+// portioner cuts the due messages of a trigger into batches.
+type portioner struct {
+	size, bytes int      // of a batch at most
+	deepest     int      // depth over which messages are cut
+	alone       []string // executions of messages that go by themselves
+}
+
+// portions gives the batches that may begin, those first whose first messages come first: those that are full, by number or by the bytes of their data, and those with a message that has waited
+// for the window. Of an ordering key that is one: the first messages in the order of sending, as far as they can be together; what cannot be one with them closes it, for it is not to wait.
+func (p portioner) portions(due []sqlc.BatchDueRow) (batches [][]sqlc.BatchDueRow) {
+	groups := map[string]map[batchKey][]sqlc.BatchDueRow{} // by ordering key
 	for _, m := range due {
-		k := batchKey{m.OrderingKey, value(m.ReplayOf), m.Tried}
-		if groups[k] == nil {
-			order = append(order, k)
+		if groups[m.OrderingKey] == nil {
+			groups[m.OrderingKey] = map[batchKey][]sqlc.BatchDueRow{}
 		}
-		groups[k] = append(groups[k], m)
-	}
-	for _, k := range order {
-		rest := groups[k]
-		if k.orderingKey != "" {
-			slices.SortFunc(rest, func(a, b sqlc.BatchDueRow) int { return cmp.Compare(value(a.Turn), value(b.Turn)) })
-		}
-		for len(rest) > 0 {
-			n, bytes := 0, 2
-			for n < len(rest) && n < size && (n == 0 || bytes+framed(rest[n]) <= limit) {
-				bytes += framed(rest[n])
-				n++
+		k := batchKey{}
+		if m.OrderingKey == "" {
+			if slices.Contains(p.alone, m.ExecutionID) {
+				continue
 			}
-			full := n == size || n < len(rest)
-			if !full && !slices.ContainsFunc(rest, func(m sqlc.BatchDueRow) bool { return m.Ripe }) {
-				break
+			k = p.key(m)
+		}
+		groups[m.OrderingKey][k] = append(groups[m.OrderingKey][k], m)
+	}
+	for orderingKey, parts := range groups {
+		for _, rest := range parts {
+			if orderingKey != "" {
+				if batch := p.head(rest); len(batch) > 0 {
+					batches = append(batches, batch)
+				}
+				continue
 			}
-			batches = append(batches, rest[:n])
-			rest = rest[n:]
+			for len(rest) > 0 {
+				n := p.fitting(rest)
+				if n < p.size && n == len(rest) && !slices.ContainsFunc(rest, ripe) {
+					break
+				}
+				batches, rest = append(batches, rest[:n]), rest[n:]
+			}
 		}
 	}
+	slices.SortFunc(batches, func(a, b []sqlc.BatchDueRow) int {
+		return cmp.Or(-cmp.Compare(a[0].Priority, b[0].Priority), a[0].DueAt.Compare(b[0].DueAt), cmp.Compare(a[0].ExecutionID, b[0].ExecutionID))
+	})
 	return batches
 }
+
+// head gives the batch that the messages of one ordering key begin with; none when there is none yet.
+func (p portioner) head(messages []sqlc.BatchDueRow) []sqlc.BatchDueRow {
+	slices.SortFunc(messages, func(a, b sqlc.BatchDueRow) int { return cmp.Compare(value(a.Turn), value(b.Turn)) })
+	together := messages
+	if i := slices.IndexFunc(messages, func(m sqlc.BatchDueRow) bool {
+		return slices.Contains(p.alone, m.ExecutionID) || p.key(m) != p.key(messages[0])
+	}); i >= 0 {
+		together = messages[:i]
+	}
+	n := p.fitting(together)
+	if n < p.size && n == len(messages) && !slices.ContainsFunc(messages, ripe) {
+		return nil
+	}
+	return together[:n]
+}
+
+// fitting gives how many of the messages one batch takes.
+func (p portioner) fitting(messages []sqlc.BatchDueRow) (n int) {
+	bytes := len("[]")
+	for n < len(messages) && n < p.size && (n == 0 || bytes+framed(messages[n]) <= p.bytes) {
+		bytes += framed(messages[n])
+		n++
+	}
+	return n
+}
+
+func (p portioner) key(m sqlc.BatchDueRow) batchKey {
+	return batchKey{m.OrderingKey, value(m.ReplayOf), m.Tried, m.ReplayOf == nil && int(m.Depth) > p.deepest}
+}
+
+func ripe(m sqlc.BatchDueRow) bool { return m.Ripe }
 
 // framed is the size of a message as an element of the batch's data.
 func framed(m sqlc.BatchDueRow) int { return int(m.Bytes) + len(`{"id":"","data":},`) + len(m.EventID) }
 
 // makeBatch makes one firing of the messages. A batch is part of the tree of its messages where they have one in common, else the root of its own; it is as deep as the deepest.
 func makeBatch(ctx context.Context, q *sqlc.Queries, r sqlc.BatchRoomsRow, messages []sqlc.BatchDueRow) error {
+	messages, err := keep(ctx, q, messages)
+	if err != nil || len(messages) == 0 {
+		return err
+	}
 	events, err := q.EventListByID(ctx, convert(messages, func(m sqlc.BatchDueRow) string { return m.EventID }))
 	if err != nil {
 		return fmt.Errorf("list events of messages: %w", err)
@@ -168,6 +224,26 @@ func makeBatch(ctx context.Context, q *sqlc.Queries, r sqlc.BatchRoomsRow, messa
 	return nil
 }
 
+// keep locks the messages, and gives those of them that are still there and free; of an ordering key those before the first that is not.
+func keep(ctx context.Context, q *sqlc.Queries, messages []sqlc.BatchDueRow) ([]sqlc.BatchDueRow, error) {
+	locked, err := q.BatchLock(ctx, convert(messages, func(m sqlc.BatchDueRow) string { return m.ExecutionID }))
+	if err != nil {
+		return nil, fmt.Errorf("lock messages of batch: %w", err)
+	}
+	if len(locked) == len(messages) {
+		return messages, nil
+	}
+	kept := make([]sqlc.BatchDueRow, 0, len(locked))
+	for _, m := range messages {
+		if slices.Contains(locked, m.ExecutionID) {
+			kept = append(kept, m)
+		} else if m.OrderingKey != "" {
+			break
+		}
+	}
+	return kept, nil
+}
+
 // messagesOf gives the messages that an event of a queue carries.
 func messagesOf(e picloud.Event) ([]picloud.BatchMessage, error) {
 	if e.Type != picloud.TypeQueueBatch {
@@ -178,6 +254,15 @@ func messagesOf(e picloud.Event) ([]picloud.BatchMessage, error) {
 		return []picloud.BatchMessage{{ID: e.ID, Data: e.Data}}, nil //nolint:nilerr // it is a message then
 	}
 	return items, nil
+}
+
+// asBatch gives the event of a message as the batch of it alone: what a script that is written for batches gets of a message that has never become part of one.
+func asBatch(e picloud.Event) picloud.Event {
+	if e.Type != picloud.TypeQueueMessage {
+		return e
+	}
+	e.Type, e.Data = picloud.TypeQueueBatch, encodeMessages([]picloud.BatchMessage{{ID: e.ID, Data: e.Data}})
+	return e
 }
 
 // comma stands before the i-th element of a list.

@@ -259,3 +259,25 @@ func TestBatchThatFailsLeavesALetterForEveryMessage(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{sent["a"], sent["b"]}, got)
 }
+
+// With one place for all batches, what failed goes before what was sent later: the later ones may not take the place and wait behind it.
+func TestFailedMessagesOfAKeyGetTheOnlyPlace(t *testing.T) {
+	t.Parallel()
+	s, app := shopWithQueue(t)
+	batcher(t, s, app, picloud.QueueConfig{BatchSize: 2, MaxConcurrency: 1}, 3)
+	for _, text := range []string{`"a"`, `"b"`, `"c"`} {
+		send(t, s, app, picloud.QueueMessage{Queue: "mail", OrderingKey: "k", Data: json.RawMessage(text)})
+	}
+	first := claim(t, s)
+	require.Len(t, first, 1)
+	named, _ := contents(t, s, first[0])
+	_, err := commit(t, s, first[0], returning(named["b"]))
+	require.NoError(t, err)
+	require.NoError(t, s.DeleteFirings(t.Context(), ids(first)))
+	for _, want := range []string{"b", "c"} {
+		next := claimEventually(t, s)
+		_, texts := contents(t, s, next[0])
+		assert.Equal(t, []string{want}, texts)
+		finish(t, s, next...)
+	}
+}

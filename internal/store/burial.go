@@ -191,5 +191,8 @@ func eventIn(ctx context.Context, q *sqlc.Queries, f picloud.Firing) (picloud.Ev
 	if event == nil {
 		event = &picloud.Event{SpecVersion: "1.0", ID: f.EventID, Time: f.QueuedAt, RootID: f.RootID, ParentID: f.ParentID, Depth: f.Depth, ReplayOf: f.ReplayOf}
 	}
+	if f.Batched {
+		return asBatch(*event), nil
+	}
 	return *event, nil
 }

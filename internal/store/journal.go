@@ -44,6 +44,9 @@ func (s *Store) OpenExecution(ctx context.Context, f picloud.Firing) (picloud.Op
 			ContentType: value(row.ContentType), Data: row.Data, RootID: value(row.RootID), ParentID: row.ParentID, Depth: value(row.Depth),
 			Traceparent: value(row.Traceparent), ReplayOf: row.ReplayOf, PartitionKey: value(row.PartitionKey),
 		})
+		if f.Batched {
+			opened.Event = asBatch(opened.Event)
+		}
 	default:
 		return picloud.Opened{}, expiredEvent(f.EventID, s.options.ExecutionDays)
 	}

@@ -15,7 +15,7 @@ func (s *Store) claimLanes(ctx context.Context, limit int32, lease time.Duration
 		if err := q.LaneLock(ctx); err != nil {
 			return fmt.Errorf("lock lanes: %w", err)
 		}
-		if err := gather(ctx, q); err != nil {
+		if err := s.gather(ctx, q); err != nil {
 			return err
 		}
 		found, err := q.LaneClaim(ctx, limit, lease.Milliseconds())

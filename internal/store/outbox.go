@@ -139,7 +139,7 @@ func (s *Store) toFiring(r sqlc.OutboxClaimDueRow) (picloud.Firing, error) {
 		ExecutionID: r.ExecutionID, AppID: r.AppID, App: r.App, ScriptID: r.ScriptID, Script: r.Script, Version: int(r.Version), Tried: int(r.Tried),
 		TriggerID: value(r.TriggerID), Trigger: r.Trigger, Kind: picloud.Kind(r.Kind), EventID: r.EventID, What: r.What,
 		RootID: r.RootID, ParentID: value(r.ParentID), Depth: int(r.Depth), MaxDepth: s.maxDepth(int(value(r.MaxDepth))),
-		Denied: r.Denied, ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Slot: r.Lane != nil, Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
+		Denied: r.Denied, ReplayOf: value(r.ReplayOf), Handles: value(r.Handles), Slot: r.Lane != nil, Batched: r.Batched && r.Kind == string(picloud.KindQueue), Principal: r.Principal, Wall: limits.Wall, Retry: retry, QueuedAt: r.CreatedAt.UTC(),
 	}
 	switch {
 	case r.Cut:

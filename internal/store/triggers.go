@@ -74,6 +74,9 @@ func (s *Store) checkDelay(field string, delay time.Duration) error {
 func (s *Store) writeTrigger(ctx context.Context, t picloud.Trigger, before map[string]any, put func(*sqlc.Queries) (sqlc.Trigger, error)) (picloud.Trigger, error) {
 	var id string
 	err := s.inTx(ctx, func(q *sqlc.Queries) error {
+		if err := lockLanes(ctx, q, t); err != nil {
+			return err
+		}
 		row, err := put(q)
 		switch {
 		case isMissing(err):
@@ -146,6 +149,9 @@ func (s *Store) DeleteTrigger(ctx context.Context, appID, id string) error {
 		return err
 	}
 	err = s.inTx(ctx, func(q *sqlc.Queries) error {
+		if err := lockLanes(ctx, q, before); err != nil {
+			return err
+		}
 		n, err := q.TriggerDelete(ctx, appID, id)
 		if err != nil {
 			return fmt.Errorf("delete trigger: %w", err)
@@ -155,7 +161,21 @@ func (s *Store) DeleteTrigger(ctx context.Context, appID, id string) error {
 		}
 		return audit(ctx, q, "trigger", id, triggerView(before), nil)
 	})
+	if err == nil && (before.Kind == picloud.KindQueue || before.Flow != nil) { // what waited runs now
+		s.notifier.notify()
+	}
 	return s.audited(ctx, err)
+}
+
+// lockLanes keeps the claims from the lanes out while what waits in that of t is changed: they lock the same rows, in another order. Call it before anything is written.
+func lockLanes(ctx context.Context, q *sqlc.Queries, t picloud.Trigger) error {
+	if t.Kind != picloud.KindQueue && t.Flow == nil {
+		return nil
+	}
+	if err := q.LaneLock(ctx); err != nil {
+		return fmt.Errorf("lock lanes: %w", err)
+	}
+	return nil
 }
 
 // triggerView is a trigger as the audit log shows it: every field that can be set.

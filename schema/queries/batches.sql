@@ -1,7 +1,7 @@
 -- name: BatchRooms :many
 -- The triggers that may begin batches and have messages that are due. The caller holds the lock of LaneLock.
-SELECT l.trigger_id, l.app_id, l.script_id, l.registered_by_principal, l.queue, l.batch_size::int AS batch_size, l.room, a.slug, v.limits
-FROM batch_lanes l JOIN apps a ON a.id = l.app_id JOIN scripts s ON s.id = l.script_id LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version
+SELECT l.trigger_id, l.app_id, l.script_id, l.registered_by_principal, l.queue, l.batch_size::int AS batch_size, l.room, a.slug, v.limits, t.max_depth
+FROM batch_lanes l JOIN triggers t ON t.id = l.trigger_id JOIN apps a ON a.id = l.app_id JOIN scripts s ON s.id = l.script_id LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version
 WHERE l.room > 0 AND EXISTS (SELECT FROM outbox o WHERE o.lane = l.trigger_id AND o.unbatched AND o.due_at <= now());
 
 -- name: BatchDue :many
@@ -14,11 +14,19 @@ FROM batch_waiting w LEFT JOIN events e ON e.id = w.event_id WHERE w.trigger_id 
 -- Lets messages go by themselves: those for which there is no batch, since their events are gone or their filters have no value.
 UPDATE outbox SET unbatched = false WHERE execution_id = ANY (@execution_ids::uuid[]) AND unbatched;
 
+-- name: BatchReleaseStray :exec
+-- Lets messages go that wait for a batch of a trigger that makes none: they were sent while its batch_size was taken away.
+UPDATE outbox SET unbatched = false WHERE unbatched AND lane IN (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.batch_size IS NULL);
+
 -- name: BatchAdopt :exec
 -- Follows a change of the trigger's batch_size: messages that have not begun wait for a batch, or do so no more.
 UPDATE outbox o SET unbatched = d.batch_size IS NOT NULL FROM queue_trigger_details d, events e
 WHERE d.trigger_id = @trigger_id AND o.lane = d.trigger_id AND e.id = o.event_id AND e.type = 'picloud.queue.message' AND o.unbatched <> (d.batch_size IS NOT NULL)
   AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id);
+
+-- name: BatchLock :many
+-- Keeps messages for a batch: those that nobody is at work on, e.g. to cancel them.
+SELECT execution_id FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]) AND unbatched AND lane IS NOT NULL FOR UPDATE SKIP LOCKED;
 
 -- name: BatchInsert :exec
 -- Makes one firing of messages: they leave the outbox, and what they were is kept for those that fail.
@@ -48,7 +56,7 @@ SELECT b.execution_id, b.event_id, b.message_id, b.queued_at, e.root_id, e.paren
 -- Queues messages of a batch again, each as it was.
 INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, due_at, lane, priority, ordering_key, turn, unbatched, tried, created_at)
 SELECT b.execution_id, b.app_id, @script_id, @trigger_id, 'queue', b.event_id, @what, e.root_id, e.parent_id, e.depth, sqlc.narg(replay_of)::uuid, @principal,
-       clock_timestamp() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond', t.id, b.priority, b.ordering_key, b.turn, d.batch_size IS NOT NULL, @tried, b.queued_at
+       clock_timestamp() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond', t.id, b.priority, b.ordering_key, b.turn, t.id IS NULL OR d.batch_size IS NOT NULL, @tried, b.queued_at
 FROM batch_messages b JOIN events e ON e.id = b.event_id LEFT JOIN triggers t ON t.id = @trigger_id LEFT JOIN queue_trigger_details d ON d.trigger_id = t.id
 WHERE b.batch_id = @batch_id AND b.execution_id = ANY (@execution_ids::uuid[]);
 
