@@ -492,6 +492,13 @@ func (m *memory) Send(_ context.Context, _ picloud.App, msg picloud.QueueMessage
 	return picloud.Published{EventID: testID(78), Executions: []string{testID(77)}}, nil
 }
 
+func (m *memory) ListQueues(_ context.Context, _ string, page picloud.Page) (picloud.List[picloud.QueueState], error) {
+	age := 1500 * time.Millisecond
+	return pageOf([]picloud.QueueState{
+		{Queue: "mail", Triggers: []string{"mailer"}, Messages: 3, Delayed: 1, Running: 2, Oldest: &age}, {Queue: "rows", Triggers: []string{"load", "count"}},
+	}, page, func(q picloud.QueueState) string { return q.Queue }, greater), nil
+}
+
 func (m *memory) SyncSchedule(_ context.Context, id string) error {
 	m.synced = append(m.synced, id)
 	return m.unscheduled

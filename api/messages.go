@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
@@ -51,6 +52,32 @@ func (s *server) SendMessage(ctx context.Context, request SendMessageRequestObje
 		return nil, err
 	}
 	return SendMessage202JSONResponse(toAccepted(sent)), nil
+}
+
+// ListQueues implements StrictServerInterface.
+func (s *server) ListQueues(ctx context.Context, request ListQueuesRequestObject) (ListQueuesResponseObject, error) {
+	app, err := s.app(ctx, request.App)
+	if err != nil {
+		return nil, err
+	}
+	p, err := page(request.Params.Limit, request.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Queues.ListQueues(ctx, app.ID, p)
+	if err != nil {
+		return nil, err
+	}
+	return ListQueues200JSONResponse{Items: convert(list.Items, toQueue), NextCursor: orNil(list.Next)}, nil
+}
+
+func toQueue(q picloud.QueueState) QueueState {
+	out := QueueState{Queue: q.Queue, Messages: q.Messages, Delayed: q.Delayed, Running: q.Running, Triggers: q.Triggers}
+	if q.Oldest != nil {
+		age := formatDuration(q.Oldest.Round(time.Millisecond))
+		out.OldestAge = &age
+	}
+	return out
 }
 
 func toAccepted(p picloud.Published) MessageAccepted {

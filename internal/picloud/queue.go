@@ -82,6 +82,18 @@ type Queues interface {
 	// Send makes the event of a message and a firing for every trigger of its queue, in one transaction: when it returns, the firings are durable. Data is
 	// JSON; the message is checked by its Check before. NotFound "queue_not_found" where no trigger of the app names the queue.
 	Send(ctx context.Context, app App, m QueueMessage, from Origin) (Published, error)
+	// ListQueues gives the queues of an app that triggers name, by name; the cursor is a name.
+	ListQueues(ctx context.Context, appID string, page Page) (List[QueueState], error)
+}
+
+// QueueState is what waits in one queue of an app. A message that several triggers take counts for each.
+type QueueState struct {
+	Queue    string
+	Triggers []string       // names
+	Messages int64          // that wait, delayed ones included
+	Delayed  int64          // of these, those that are not due: by their delay, or until their next attempt
+	Running  int64          // executions that have begun and not ended; one of a batch counts once
+	Oldest   *time.Duration // how long the oldest one that is due has waited; nil = none is due
 }
 
 // Slot is the place that an execution takes in the lane of its trigger, from its claim to its end: what bounds how many run, and keeps messages of one ordering key apart, counts it.

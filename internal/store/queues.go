@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
@@ -27,6 +28,23 @@ func (s *Store) Send(ctx context.Context, app picloud.App, m picloud.QueueMessag
 	executions = s.siftMade(ctx, filtered, executions)
 	s.notifier.notify()
 	return picloud.Published{EventID: w.eventIDs[0], Executions: executions}, nil
+}
+
+// ListQueues implements picloud.Queues.
+func (s *Store) ListQueues(ctx context.Context, appID string, page picloud.Page) (picloud.List[picloud.QueueState], error) {
+	rows, err := s.queries.QueueList(ctx, appID, optional(page.Cursor), size(page))
+	if err != nil {
+		return picloud.List[picloud.QueueState]{}, fmt.Errorf("list queues: %w", err)
+	}
+	items := convert(rows, func(r sqlc.QueueListRow) picloud.QueueState {
+		q := picloud.QueueState{Queue: r.Queue, Triggers: r.Triggers, Messages: r.Messages, Delayed: r.Delayed, Running: r.Running}
+		if r.OldestSeconds >= 0 {
+			age := time.Duration(r.OldestSeconds * float64(time.Second))
+			q.Oldest = &age
+		}
+		return q
+	})
+	return cut(items, bounded(page), func(q picloud.QueueState) string { return q.Queue }), nil
 }
 
 // sends are the queue messages of one transaction: parallel slices, as the statement takes them.

@@ -23,3 +23,22 @@ WITH message AS MATERIALIZED (
     FROM firing f ORDER BY f.event_id
 )
 SELECT f.event_id::text AS event_id, f.execution_id::text AS execution_id, (f.filter IS NOT NULL)::boolean AS filtered FROM firing f ORDER BY f.execution_id;
+
+-- name: QueueList :many
+-- The queues of an app, with what waits in them: rows that have no slot; a batch that is made and not begun counts as its messages. oldest_seconds is -1 where none is due. A message that
+-- was tried before is as old as its sending.
+SELECT q.queue, q.triggers::text[] AS triggers, w.messages::bigint AS messages, w.delayed::bigint AS delayed, w.oldest_seconds::float8 AS oldest_seconds, (SELECT count(*) FROM lane_slots s WHERE s.trigger_id = ANY (q.ids)) AS running
+FROM (
+    SELECT d.queue, array_agg(t.name ORDER BY t.name) AS triggers, array_agg(t.id) AS ids
+    FROM queue_trigger_details d JOIN triggers t ON t.id = d.trigger_id
+    WHERE t.app_id = @app_id AND (sqlc.narg(after)::text IS NULL OR d.queue > sqlc.narg(after)::text)
+    GROUP BY d.queue ORDER BY d.queue LIMIT @max
+) AS q, LATERAL (
+    SELECT COALESCE(sum(m.n), 0) AS messages, COALESCE(sum(m.n) FILTER (WHERE m.due_at > now()), 0) AS delayed,
+           COALESCE(extract(epoch FROM now() - min(CASE WHEN m.tried > 0 THEN m.created_at ELSE m.due_at END) FILTER (WHERE m.due_at <= now())), -1)::float8 AS oldest_seconds
+    FROM (
+        SELECT o.due_at, o.created_at, o.tried, CASE WHEN o.lane IS NULL OR o.unbatched THEN 1 ELSE GREATEST(1, (SELECT count(*) FROM batch_messages b WHERE b.batch_id = o.execution_id)) END AS n
+        FROM outbox o WHERE o.app_id = @app_id AND o.trigger_id = ANY (q.ids) AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id)
+    ) AS m
+) AS w
+ORDER BY q.queue;
