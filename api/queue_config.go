@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -29,4 +31,20 @@ func toQueueConfig(c picloud.QueueConfig) QueueTriggerConfig {
 		config.BatchWindow = &window
 	}
 	return config
+}
+
+// checkBatch says whether data is what a script that takes batches gets.
+func checkBatch(data json.RawMessage, most int) error {
+	var messages []picloud.BatchMessage
+	if json.Unmarshal(data, &messages) != nil || len(messages) == 0 || len(messages) > most {
+		return picloud.InvalidField("data", `must be a list of 1 to %d messages, as the trigger takes batches: [{"id": "1", "data": …}]`, most)
+	}
+	ids := map[string]bool{}
+	for i, m := range messages {
+		if m.ID == "" || m.Data == nil || ids[m.ID] {
+			return picloud.InvalidField("data", `message %d: each wants an id of its own and data: [{"id": "1", "data": …}]`, i+1)
+		}
+		ids[m.ID] = true
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,8 +17,14 @@ type sample struct {
 	data                any
 }
 
+// place is where a trigger is: the slug of its app, and the domain of the instance's mail.
+type place struct {
+	app  string
+	mail picloud.MailDomain
+}
+
 // samples make, by kind, a sample that fits the config of a trigger. A new kind is a new row.
-var samples = map[picloud.Kind]func(picloud.Trigger) sample{
+var samples = map[picloud.Kind]func(picloud.Trigger, place) sample{
 	picloud.KindHTTP:       httpSample,
 	picloud.KindKV:         kvSample,
 	picloud.KindPubSub:     pubSubSample,
@@ -28,8 +35,8 @@ var samples = map[picloud.Kind]func(picloud.Trigger) sample{
 }
 
 // sampleEvent gives an event as the trigger fires on, from outside and of now.
-func sampleEvent(ctx context.Context, app picloud.App, t picloud.Trigger) (picloud.Event, error) {
-	made := samples[t.Kind](t)
+func (s *server) sampleEvent(ctx context.Context, app picloud.App, t picloud.Trigger) (picloud.Event, error) {
+	made := samples[t.Kind](t, place{app.Slug, s.MailDomain})
 	data, err := json.Marshal(made.data)
 	if err != nil {
 		return picloud.Event{}, fmt.Errorf("encode sample: %w", err)
@@ -53,21 +60,21 @@ func covered(g picloud.Glob) string {
 	return string(g)
 }
 
-func httpSample(t picloud.Trigger) sample {
-	method, path := "POST", "/"
+func httpSample(t picloud.Trigger, _ place) sample {
+	method := http.MethodPost
 	if len(t.HTTP.Methods) > 0 {
 		method = t.HTTP.Methods[0]
 	}
-	if t.HTTP.Path != "" {
-		path = "/" + strings.TrimPrefix(covered(picloud.Glob(t.HTTP.Path)), "/")
+	pattern, _ := picloud.ParsePath("path", t.HTTP.Path) // it was checked when the trigger was registered
+	path, params := pattern.Example()
+	data := httpData{Method: method, Path: path, Params: params, Query: map[string]any{"q": "example"}, Headers: map[string]string{"host": "localhost", "user-agent": "sample"}}
+	if method != http.MethodGet && method != http.MethodHead {
+		data.Body, data.Headers["content-type"] = sampleValue, "application/json"
 	}
-	return sample{t.Script, path, picloud.TypeHTTPRequest, httpData{
-		Method: method, Path: path, Params: map[string]string{}, Query: map[string]any{"q": "example"},
-		Headers: map[string]string{"host": "localhost", "content-type": "application/json", "user-agent": "sample"}, Body: sampleValue,
-	}}
+	return sample{t.Script, path, picloud.TypeHTTPRequest, data}
 }
 
-func kvSample(t picloud.Trigger) sample {
+func kvSample(t picloud.Trigger, _ place) sample {
 	data := map[string]any{"collection": covered(t.KV.Collection), "key": covered(t.KV.Key), "value": sampleValue, "old_value": nil, "version": 1}
 	kind := picloud.TypeKVUpdated
 	if len(t.KV.Operations) > 0 {
@@ -82,25 +89,35 @@ func kvSample(t picloud.Trigger) sample {
 	return sample{covered(t.KV.Collection), covered(t.KV.Key), kind, data}
 }
 
-func pubSubSample(t picloud.Trigger) sample {
+func pubSubSample(t picloud.Trigger, _ place) sample {
 	topic := covered(t.PubSub.Topic)
 	return sample{topic, topic, picloud.TypeTopicMessage, sampleValue}
 }
 
-func queueSample(t picloud.Trigger) sample {
+func queueSample(t picloud.Trigger, _ place) sample {
 	if t.Queue.BatchSize > 0 {
-		return sample{t.Queue.Queue, t.Queue.Queue, picloud.TypeQueueBatch, []map[string]any{{"id": newID(), "data": sampleValue}, {"id": newID(), "data": sampleValue}}}
+		messages := make([]map[string]any, min(t.Queue.BatchSize, 2))
+		for i := range messages {
+			messages[i] = map[string]any{"id": newID(), "data": sampleValue}
+		}
+		return sample{t.Queue.Queue, t.Queue.Queue, picloud.TypeQueueBatch, messages}
 	}
 	return sample{t.Queue.Queue, t.Queue.Queue, picloud.TypeQueueMessage, sampleValue}
 }
 
-func cronSample(t picloud.Trigger) sample {
-	return sample{t.Name, t.Name, picloud.TypeCronTick, map[string]string{"scheduled_at": time.Now().UTC().Format(time.RFC3339), "schedule": t.Cron.Schedule}}
+func cronSample(t picloud.Trigger, _ place) sample {
+	at := time.Now().UTC()
+	times, err := picloud.ParseCron(t.Cron.Schedule)
+	zone, zoneErr := time.LoadLocation(t.Cron.Timezone)
+	if err == nil && zoneErr == nil { // they were checked when the trigger was registered
+		at = times.Last(at, zone)
+	}
+	return sample{t.Name, t.Name, picloud.TypeCronTick, map[string]string{"scheduled_at": at.Format(time.RFC3339), "schedule": t.Cron.Schedule}}
 }
 
-func emailSample(t picloud.Trigger) sample {
+func emailSample(t picloud.Trigger, at place) sample {
 	local := covered(t.Email.Address)
-	address := local + "@app.localhost"
+	address := at.mail.Address(picloud.Mailbox{Local: local, App: at.app})
 	return sample{local, address, picloud.TypeEmailReceived, picloud.EmailData{
 		From: "ann@example.com", To: []string{address}, CC: []string{}, Subject: "Where is my order?", Text: "Hello,\n\nwhere is order 42?\n\nAnn\n",
 		Headers:     map[string]string{"from": "Ann <ann@example.com>", "to": address, "subject": "Where is my order?", "message-id": "<42@example.com>", "return-path": "<ann@example.com>"},
@@ -109,14 +126,14 @@ func emailSample(t picloud.Trigger) sample {
 }
 
 // letterSample is the letter of a script that failed on a message.
-func letterSample(t picloud.Trigger) sample {
+func letterSample(t picloud.Trigger, at place) sample {
 	reason := picloud.ReasonScriptError
 	if len(t.DeadLetter.Reasons) > 0 {
 		reason = t.DeadLetter.Reasons[0]
 	}
 	script, trigger, now := covered(t.DeadLetter.Script), covered(t.DeadLetter.Trigger), time.Now().UTC()
 	event := picloud.Event{
-		SpecVersion: "1.0", ID: newID(), Source: "/apps/example/pubsub/orders", Type: picloud.TypeTopicMessage, Subject: "orders", Time: now, DataContentType: "application/json",
+		SpecVersion: "1.0", ID: newID(), Source: "/apps/" + at.app + "/pubsub/orders", Type: picloud.TypeTopicMessage, Subject: "orders", Time: now, DataContentType: "application/json",
 		Data: json.RawMessage(`{"id":"42","total":120}`), Depth: 1,
 	}
 	event.RootID, event.TraceParent = event.ID, picloud.NewTrace(event.ID)
@@ -134,7 +151,7 @@ func (s *server) SampleTrigger(ctx context.Context, request SampleTriggerRequest
 	if err != nil {
 		return nil, err
 	}
-	event, err := sampleEvent(ctx, app, t)
+	event, err := s.sampleEvent(ctx, app, t)
 	if err != nil {
 		return nil, err
 	}

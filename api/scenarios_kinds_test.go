@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -134,6 +135,14 @@ func messageScenarios() []scenario {
 		send("long delay", "mail", `{"data":1,"delay":"169h"}`, 422, "invalid", "delay"), send("priority", "mail", `{"data":1,"priority":101}`, 422, "invalid", "priority"),
 		send("priority no number", "mail", `{"data":1,"priority":"high"}`, 422, "invalid", "priority"), send("empty order", "mail", `{"data":1,"ordering_key":""}`, 422, "invalid", "ordering_key"), send("long order", "mail", `{"data":1,"ordering_key":"`+long(257)+`"}`, 422, "invalid", "ordering_key"),
 		send("too large", "mail", `{"data":"`+long(big)+`"}`, 413, "payload_too_large", ""), send("malformed", "mail", `[`, 400, "malformed_json", ""),
+		{
+			name: "listed", operation: "listQueues", path: shop + "/queues", status: 200,
+			says: []string{`{"delayed":1,"messages":3,"oldest_age":"1.5s","queue":"mail","running":2,"triggers":["mailer"]}`, `{"delayed":0,"messages":0,"oldest_age":null,"queue":"rows","running":0,"triggers":["load","count"]}`, `"next_cursor":null`},
+		},
+		{name: "listed in pages", operation: "listQueues", path: shop + "/queues?limit=1", status: 200, says: []string{`"next_cursor":"mail"`}},
+		{name: "rest of the list", operation: "listQueues", path: shop + "/queues?cursor=mail", status: 200, says: []string{`"items":[{"delayed":0,"messages":0,"oldest_age":null,"queue":"rows"`}},
+		{name: "too many", operation: "listQueues", path: shop + "/queues?limit=501", status: 422, code: "invalid", field: "limit"},
+		{name: "no app", operation: "listQueues", path: "/v1/apps/none/queues", status: 404, code: "app_not_found"},
 		{name: "no app", operation: "sendMessage", method: "POST", path: "/v1/apps/none/queues/q/messages", body: `{"data":1}`, status: 404, code: "app_not_found"},
 		published, publish("null", "orders", `{"data":null}`, 202, "", ""),
 		publish("no data", "orders", `{}`, 422, "invalid", "data"), publish("star", "orders.*", `{"data":1}`, 422, "invalid", "topic"),
@@ -216,18 +225,35 @@ func backfillScenarios() []scenario {
 	}
 }
 
+// fireBatch is the scenario that a trigger of batches is fired by hand.
+func fireBatch(name, data string, status int) scenario {
+	fire := sampleOf(picloud.KindQueue, picloud.TypeQueueBatch, picloud.Trigger{Queue: &picloud.QueueConfig{Queue: "mail", BatchSize: 2}})
+	fire.name, fire.body, fire.status = name, `{"data":`+data+`}`, status
+	if status == http.StatusUnprocessableEntity {
+		fire.after, fire.code, fire.field = nil, "invalid", "data"
+	}
+	return fire
+}
+
 func sampleScenarios() []scenario {
 	return []scenario{
 		shown("http", picloud.Trigger{Kind: picloud.KindHTTP, HTTP: &picloud.HTTPConfig{Methods: []string{"PUT"}, Path: "/orders/*"}},
 			`"type":"picloud.http.request"`, `"source":"/apps/shop/http/hello"`, `"method":"PUT"`, `"path":"/orders/example"`, `"subject":"/orders/example"`, `"traceparent":"00-`, `"depth":1`),
+		shown("http with named parts", picloud.Trigger{Kind: picloud.KindHTTP, HTTP: &picloud.HTTPConfig{Methods: []string{"GET"}, Path: "/orders/:id/files/*rest"}},
+			`"method":"GET"`, `"path":"/orders/42/files/example"`, `"params":{"id":"42","rest":"example"}`, `"body":null`),
+		shown("email", picloud.Trigger{Kind: picloud.KindEmail, Email: &picloud.EmailConfig{Address: "support*"}}, `"subject":"supportexample@shop.localhost"`),
+		shown("batches of one", picloud.Trigger{Kind: picloud.KindQueue, Queue: &picloud.QueueConfig{Queue: "mail", BatchSize: 1}}, `"}],"datacontenttype"`, `"data":[{"data":{"customer"`),
 		shown("kv", picloud.Trigger{Kind: picloud.KindKV, KV: &picloud.KVConfig{Collection: "orders:*", Operations: []string{picloud.KVDeleted}, Key: "k"}},
 			`"type":"picloud.kv.deleted"`, `"collection":"orders:example"`, `"key":"k"`, `"value":null`, `"old_value":{`),
 		shown("pubsub", picloud.Trigger{Kind: picloud.KindPubSub, PubSub: &picloud.PubSubConfig{Topic: "*"}}, `"type":"picloud.topic.message"`, `"subject":"example"`),
 		shown("queue", picloud.Trigger{Kind: picloud.KindQueue, Queue: &picloud.QueueConfig{Queue: "mail"}}, `"type":"picloud.queue.message"`, `"source":"/apps/shop/queue/mail"`),
 		shown("queue in batches", picloud.Trigger{Kind: picloud.KindQueue, Queue: &picloud.QueueConfig{Queue: "mail", BatchSize: 5}}, `"type":"picloud.queue.message.batch"`, `"data":[{"data":`),
-		shown("cron", picloud.Trigger{Kind: picloud.KindCron, Cron: &picloud.CronConfig{Schedule: "@daily"}}, `"type":"picloud.cron.tick"`, `"schedule":"@daily"`, `"scheduled_at":"20`),
+		shown("cron", picloud.Trigger{Kind: picloud.KindCron, Cron: &picloud.CronConfig{Schedule: "@daily"}}, `"type":"picloud.cron.tick"`, `"schedule":"@daily"`, `T00:00:00Z"`),
 		shown("dead_letter", picloud.Trigger{Kind: picloud.KindDeadLetter, DeadLetter: &picloud.DeadLetterConfig{Script: "ful*", Reasons: []picloud.Reason{picloud.ReasonTimeout}}},
 			`"type":"picloud.dead_letter.created"`, `"script":"fulexample"`, `"reason":"timeout"`, `"event":{`, `"resolution":null`),
+		fireBatch("no list", `{"sku":"tea"}`, 422), fireBatch("no messages", `[]`, 422), fireBatch("no id", `[{"data":1}]`, 422), fireBatch("no data", `[{"id":"1"}]`, 422),
+		fireBatch("one id twice", `[{"id":"1","data":1},{"id":"1","data":2}]`, 422), fireBatch("too many", `[{"id":"1","data":1},{"id":"2","data":2},{"id":"3","data":2}]`, 422),
+		fireBatch("batch", `[{"id":"1","data":1},{"id":"2","data":null}]`, 202),
 		{name: "none", operation: "sampleTrigger", path: shop + "/triggers/" + idNoSuchThing + "/sample", status: 404, code: "trigger_not_found"},
 		{
 			name: "without data", operation: "fireTrigger", method: "POST", path: shop + "/triggers/" + idKVTrigger + "/fire", body: `{}`, status: 202,

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"net/http"
@@ -59,11 +60,12 @@ type Options struct {
 	DryRunner   picloud.DryRunner // nil = this process runs no scripts
 	OIDC        *auth.OIDC        // nil = persons sign in by password only
 
-	Log       logrus.FieldLogger
-	PublicURL string              // e.g. "https://example.com"; "" = what the request says
-	Ceiling   picloud.Limits      // what a script may ask for at most; zero fields = picloud.DefaultLimits
-	Retry     picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
-	MaxDepth  int                 // of a chain of triggers; 0 = 16
+	Log        logrus.FieldLogger
+	PublicURL  string              // e.g. "https://example.com"; "" = what the request says
+	MailDomain picloud.MailDomain  // below which the apps have theirs; "" = localhost
+	Ceiling    picloud.Limits      // what a script may ask for at most; zero fields = picloud.DefaultLimits
+	Retry      picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
+	MaxDepth   int                 // of a chain of triggers; 0 = 16
 
 	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
 	RateLimits     RateLimits     // zero = no bounds
@@ -97,6 +99,7 @@ func New(options Options) http.Handler {
 	if options.MaxDepth == 0 {
 		options.MaxDepth = 16
 	}
+	options.MailDomain = cmp.Or(options.MailDomain, "localhost")
 	if options.BodyTimeout == 0 {
 		options.BodyTimeout = defaultBodyTimeout
 	}

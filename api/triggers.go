@@ -237,12 +237,17 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 	if err := checkPayload(request.Body.Data, endpoint.Limits); err != nil {
 		return nil, err
 	}
-	event, err := sampleEvent(ctx, app, t)
+	event, err := s.sampleEvent(ctx, app, t)
 	if err != nil {
 		return nil, err
 	}
 	if request.Body.Data != nil {
 		event.Data = request.Body.Data
+	}
+	if t.Queue != nil && t.Queue.BatchSize > 0 {
+		if err := checkBatch(event.Data, t.Queue.BatchSize); err != nil {
+			return nil, err
+		}
 	}
 	f := s.newFiring(endpoint, &t, event, auth.PrincipalFrom(ctx).Name)
 	f.What = string(t.Kind) + " " + t.Name + " fired by hand"

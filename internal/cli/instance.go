@@ -326,7 +326,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Chains: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
 		Engine: eng, Inbox: inbox, Leaving: counts.Journal(data), Presence: data, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
 		Principals: data, APIKeys: data, Credentials: data, Audit: data, Sessions: data, OIDC: provider, AuditData: i.config.AuditData,
-		Log: i.log, PublicURL: i.config.PublicURL, TrustedProxies: i.config.TrustedProxies,
+		Log: i.log, PublicURL: i.config.PublicURL, MailDomain: i.config.Mail.Domain, TrustedProxies: i.config.TrustedProxies,
 		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, DryRunner: dryRunner(data, pool), Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 		Metrics: counts.Handler(),

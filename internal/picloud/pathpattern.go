@@ -112,6 +112,25 @@ func (p PathPattern) Match(path string) (params map[string]string, covers bool) 
 	return params, !more && len(p.segments) > 0
 }
 
+// Example gives a path that the pattern covers, with what its named parts are then.
+func (p PathPattern) Example() (path string, params map[string]string) {
+	var b strings.Builder
+	for _, s := range p.segments {
+		b.WriteByte('/')
+		switch {
+		case s.kind == literalSegment:
+			b.WriteString(s.text)
+		case s.kind == paramSegment:
+			b.WriteString("42")
+		case len(p.segments) > 1:
+			b.WriteString(s.text + "example")
+		}
+	}
+	path = b.String()
+	params, _ = p.Match(path)
+	return path, params
+}
+
 // Shape is the pattern without its names: patterns of one shape cover the same paths.
 func (p PathPattern) Shape() string {
 	var b strings.Builder
