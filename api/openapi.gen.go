@@ -1144,6 +1144,12 @@ type PubSubTriggerConfig struct {
 	Topic string `json:"topic"`
 }
 
+// QueueList defines model for QueueList.
+type QueueList struct {
+	Items      []QueueState `json:"items"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
 // QueueMessage defines model for QueueMessage.
 type QueueMessage struct {
 	// Data Any JSON value.
@@ -1157,6 +1163,25 @@ type QueueMessage struct {
 
 	// Priority Higher goes first among those that wait; 0 (default), -100 to 100.
 	Priority *int `json:"priority,omitempty"`
+}
+
+// QueueState defines model for QueueState.
+type QueueState struct {
+	// Delayed Of these, those that are not due yet: their delay or the pause before their next attempt is not over.
+	Delayed int64 `json:"delayed"`
+
+	// Messages The queue's depth: messages that wait, those that wait for their next attempt and delayed ones included.
+	Messages int64 `json:"messages"`
+
+	// OldestAge How long the oldest message that is due has waited since its delay was over, as a duration ("1m30s"); null where none is due.
+	OldestAge *string `json:"oldest_age"`
+	Queue     string  `json:"queue"`
+
+	// Running Executions that have begun and not ended; one of a batch counts once.
+	Running int64 `json:"running"`
+
+	// Triggers The names of the triggers that take from it.
+	Triggers []string `json:"triggers"`
 }
 
 // QueueTriggerConfig defines model for QueueTriggerConfig.
@@ -1825,6 +1850,15 @@ type ListMembersParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListQueuesParams defines parameters for ListQueues.
+type ListQueuesParams struct {
+	// Limit Items a page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListScriptsParams defines parameters for ListScripts.
 type ListScriptsParams struct {
 	// Limit Items a page.
@@ -2085,6 +2119,9 @@ type ServerInterface interface {
 	// PauseApp Pause an app
 	// (POST /v1/apps/{app}/pause)
 	PauseApp(c *gin.Context, app AppSlug)
+	// ListQueues List the queues of an app, with what waits in them
+	// (GET /v1/apps/{app}/queues)
+	ListQueues(c *gin.Context, app AppSlug, params ListQueuesParams)
 	// SendMessage Send a message to a queue
 	// (POST /v1/apps/{app}/queues/{queue}/messages)
 	SendMessage(c *gin.Context, app AppSlug, queue Queue)
@@ -3728,6 +3765,50 @@ func (siw *ServerInterfaceWrapper) PauseApp(c *gin.Context) {
 	siw.Handler.PauseApp(c, app)
 }
 
+// ListQueues operation middleware
+func (siw *ServerInterfaceWrapper) ListQueues(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "app" -------------
+	var app AppSlug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "app", c.Param("app"), &app, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter app: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListQueuesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListQueues(c, app, params)
+}
+
 // SendMessage operation middleware
 func (siw *ServerInterfaceWrapper) SendMessage(c *gin.Context) {
 
@@ -4907,6 +4988,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.GetKV)
 	router.PUT(options.BaseURL+"/v1/apps/:app/kv/:collection/:key", wrapper.PutKV)
 	router.POST(options.BaseURL+"/v1/apps/:app/topics/:topic/messages", wrapper.PublishMessage)
+	router.GET(options.BaseURL+"/v1/apps/:app/queues", wrapper.ListQueues)
 	router.POST(options.BaseURL+"/v1/apps/:app/queues/:queue/messages", wrapper.SendMessage)
 	router.GET(options.BaseURL+"/v1/apps/:app/secrets", wrapper.ListSecrets)
 	router.DELETE(options.BaseURL+"/v1/apps/:app/secrets/:secret", wrapper.DeleteSecret)
@@ -8982,6 +9064,109 @@ func (response PauseApp500ApplicationProblemPlusJSONResponse) VisitPauseAppRespo
 	return err
 }
 
+type ListQueuesRequestObject struct {
+	App    AppSlug `json:"app"`
+	Params ListQueuesParams
+}
+
+type ListQueuesResponseObject interface {
+	VisitListQueuesResponse(w http.ResponseWriter) error
+}
+
+type ListQueues200JSONResponse QueueList
+
+func (response ListQueues200JSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQueues401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListQueues401ApplicationProblemPlusJSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQueues403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListQueues403ApplicationProblemPlusJSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQueues404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListQueues404ApplicationProblemPlusJSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQueues422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListQueues422ApplicationProblemPlusJSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQueues500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListQueues500ApplicationProblemPlusJSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMessageRequestObject struct {
 	App   AppSlug `json:"app"`
 	Queue Queue   `json:"queue"`
@@ -12662,6 +12847,9 @@ type StrictServerInterface interface {
 	// PauseApp Pause an app
 	// (POST /v1/apps/{app}/pause)
 	PauseApp(ctx context.Context, request PauseAppRequestObject) (PauseAppResponseObject, error)
+	// ListQueues List the queues of an app, with what waits in them
+	// (GET /v1/apps/{app}/queues)
+	ListQueues(ctx context.Context, request ListQueuesRequestObject) (ListQueuesResponseObject, error)
 	// SendMessage Send a message to a queue
 	// (POST /v1/apps/{app}/queues/{queue}/messages)
 	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
@@ -13553,6 +13741,25 @@ func (h *strictHandler) PauseApp(c *gin.Context, app AppSlug) {
 		return
 	}
 	if err := response.VisitPauseAppResponse(c.Writer); err != nil {
+		h.onError.Response(c, err)
+	}
+}
+
+// ListQueues reads the request, calls the operation and writes its answer.
+func (h *strictHandler) ListQueues(c *gin.Context, app AppSlug, params ListQueuesParams) {
+	var request ListQueuesRequestObject
+	request.App = app
+	request.Params = params
+	response, err := h.operations.ListQueues(c.Request.Context(), request)
+	if err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := h.onError.Done(c); err != nil {
+		h.onError.Handler(c, err)
+		return
+	}
+	if err := response.VisitListQueuesResponse(c.Writer); err != nil {
 		h.onError.Response(c, err)
 	}
 }

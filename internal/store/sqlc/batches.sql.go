@@ -149,6 +149,31 @@ func (q *Queries) BatchLetter(ctx context.Context, batchID string) (string, erro
 	return id, err
 }
 
+const BatchLock = `-- name: BatchLock :many
+SELECT execution_id FROM outbox WHERE execution_id = ANY ($1::uuid[]) AND unbatched AND lane IS NOT NULL FOR UPDATE SKIP LOCKED
+`
+
+// Keeps messages for a batch: those that nobody is at work on, e.g. to cancel them.
+func (q *Queries) BatchLock(ctx context.Context, executionIds []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, BatchLock, executionIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var execution_id string
+		if err := rows.Scan(&execution_id); err != nil {
+			return nil, err
+		}
+		items = append(items, execution_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const BatchMemberDeleteOld = `-- name: BatchMemberDeleteOld :execrows
 DELETE FROM batch_messages WHERE queued_at < now() - $1::int * interval '1 day'
 `
@@ -251,10 +276,20 @@ func (q *Queries) BatchRelease(ctx context.Context, executionIds []string) error
 	return err
 }
 
+const BatchReleaseStray = `-- name: BatchReleaseStray :exec
+UPDATE outbox SET unbatched = false WHERE unbatched AND lane IN (SELECT d.trigger_id FROM queue_trigger_details d WHERE d.batch_size IS NULL)
+`
+
+// Lets messages go that wait for a batch of a trigger that makes none: they were sent while its batch_size was taken away.
+func (q *Queries) BatchReleaseStray(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, BatchReleaseStray)
+	return err
+}
+
 const BatchRetry = `-- name: BatchRetry :exec
 INSERT INTO outbox (execution_id, app_id, script_id, trigger_id, kind, event_id, what, root_id, parent_id, depth, replay_of, principal, due_at, lane, priority, ordering_key, turn, unbatched, tried, created_at)
 SELECT b.execution_id, b.app_id, $1, $2, 'queue', b.event_id, $3, e.root_id, e.parent_id, e.depth, $4::uuid, $5,
-       clock_timestamp() + $6::bigint * interval '1 millisecond', t.id, b.priority, b.ordering_key, b.turn, d.batch_size IS NOT NULL, $7, b.queued_at
+       clock_timestamp() + $6::bigint * interval '1 millisecond', t.id, b.priority, b.ordering_key, b.turn, t.id IS NULL OR d.batch_size IS NOT NULL, $7, b.queued_at
 FROM batch_messages b JOIN events e ON e.id = b.event_id LEFT JOIN triggers t ON t.id = $2 LEFT JOIN queue_trigger_details d ON d.trigger_id = t.id
 WHERE b.batch_id = $8 AND b.execution_id = ANY ($9::uuid[])
 `
@@ -288,8 +323,8 @@ func (q *Queries) BatchRetry(ctx context.Context, arg BatchRetryParams) error {
 }
 
 const BatchRooms = `-- name: BatchRooms :many
-SELECT l.trigger_id, l.app_id, l.script_id, l.registered_by_principal, l.queue, l.batch_size::int AS batch_size, l.room, a.slug, v.limits
-FROM batch_lanes l JOIN apps a ON a.id = l.app_id JOIN scripts s ON s.id = l.script_id LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version
+SELECT l.trigger_id, l.app_id, l.script_id, l.registered_by_principal, l.queue, l.batch_size::int AS batch_size, l.room, a.slug, v.limits, t.max_depth
+FROM batch_lanes l JOIN triggers t ON t.id = l.trigger_id JOIN apps a ON a.id = l.app_id JOIN scripts s ON s.id = l.script_id LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = s.active_version
 WHERE l.room > 0 AND EXISTS (SELECT FROM outbox o WHERE o.lane = l.trigger_id AND o.unbatched AND o.due_at <= now())
 `
 
@@ -303,6 +338,7 @@ type BatchRoomsRow struct {
 	Room                  int64
 	Slug                  string
 	Limits                []byte
+	MaxDepth              *int32
 }
 
 // The triggers that may begin batches and have messages that are due. The caller holds the lock of LaneLock.
@@ -325,6 +361,7 @@ func (q *Queries) BatchRooms(ctx context.Context) ([]BatchRoomsRow, error) {
 			&i.Room,
 			&i.Slug,
 			&i.Limits,
+			&i.MaxDepth,
 		); err != nil {
 			return nil, err
 		}

@@ -88,13 +88,14 @@ WITH candidate AS (
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
        COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.due_at AS was_due, (c.filter IS NOT NULL)::boolean AS filtered,
-       t.max_depth, c.tried, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
+       (c.unbatched OR d.batch_size IS NOT NULL)::boolean AS batched, t.max_depth, c.tried, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
        (COALESCE(t.cycle = 'deny', false) AND c.replay_of IS NULL AND EXISTS (SELECT FROM execution_path(c.parent_id) up WHERE up.trigger_id = c.trigger_id))::boolean AS denied
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
+LEFT JOIN queue_trigger_details d ON d.trigger_id = t.id
 LEFT JOIN root_budgets b ON b.root_id = c.root_id
 ORDER BY c.priority DESC, c.execution_id
 `
@@ -125,6 +126,7 @@ type LaneClaimRow struct {
 	Priority    int16
 	WasDue      time.Time
 	Filtered    bool
+	Batched     bool
 	MaxDepth    *int32
 	Tried       int32
 	Cut         bool
@@ -170,6 +172,7 @@ func (q *Queries) LaneClaim(ctx context.Context, max int32, leaseMs int64) ([]La
 			&i.Priority,
 			&i.WasDue,
 			&i.Filtered,
+			&i.Batched,
 			&i.MaxDepth,
 			&i.Tried,
 			&i.Cut,

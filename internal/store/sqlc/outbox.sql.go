@@ -87,13 +87,14 @@ WITH RECURSIVE app AS (
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
        COALESCE(t.name, '')::text AS trigger, t.retry, v.limits, t.flow, c.lane, c.priority, c.was_due, (c.filter IS NOT NULL)::boolean AS filtered,
-       t.max_depth, c.tried, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
+       (c.unbatched OR d.batch_size IS NOT NULL)::boolean AS batched, t.max_depth, c.tried, c.cut, COALESCE(b.effects, 0)::bigint AS tree_effects, COALESCE(b.cpu_us, 0)::bigint AS tree_cpu_us,
        (COALESCE(t.cycle = 'deny', false) AND c.replay_of IS NULL AND EXISTS (SELECT FROM execution_path(c.parent_id) up WHERE up.trigger_id = c.trigger_id))::boolean AS denied
 FROM claimed c
 LEFT JOIN apps a ON a.id = c.app_id
 LEFT JOIN scripts s ON s.id = c.script_id
 LEFT JOIN script_versions v ON v.script_id = s.id AND v.version = COALESCE(c.version, s.active_version)
 LEFT JOIN triggers t ON t.id = c.trigger_id
+LEFT JOIN queue_trigger_details d ON d.trigger_id = t.id
 LEFT JOIN root_budgets b ON b.root_id = c.root_id
 ORDER BY c.was_due, c.execution_id
 `
@@ -124,6 +125,7 @@ type OutboxClaimDueRow struct {
 	Priority    int16
 	WasDue      time.Time
 	Filtered    bool
+	Batched     bool
 	MaxDepth    *int32
 	Tried       int32
 	Cut         bool
@@ -169,6 +171,7 @@ func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, leaseMs int64) 
 			&i.Priority,
 			&i.WasDue,
 			&i.Filtered,
+			&i.Batched,
 			&i.MaxDepth,
 			&i.Tried,
 			&i.Cut,
@@ -440,7 +443,7 @@ SELECT GREATEST(0, extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS in
     WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
     UNION ALL
     SELECT CASE WHEN count(*) >= w.batch_size OR bool_or(w.filter IS NOT NULL) THEN min(w.due_at) ELSE min(w.ripe_at) END FROM batch_waiting w
-    GROUP BY w.trigger_id, w.batch_size, w.ordering_key, w.tried, w.replay_of
+    GROUP BY w.trigger_id, w.batch_size, w.ordering_key, CASE WHEN w.ordering_key = '' THEN w.tried END, CASE WHEN w.ordering_key = '' THEN w.replay_of END
     UNION ALL
     (SELECT later.due_at FROM batch_lanes l, LATERAL (SELECT o.due_at FROM outbox o WHERE o.lane = l.trigger_id AND o.unbatched AND o.due_at > now() ORDER BY o.due_at LIMIT 1) AS later
      WHERE l.room > 0)

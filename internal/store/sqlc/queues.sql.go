@@ -9,6 +9,62 @@ import (
 	"context"
 )
 
+const QueueList = `-- name: QueueList :many
+SELECT q.queue, q.triggers::text[] AS triggers, w.messages::bigint AS messages, w.delayed::bigint AS delayed, w.oldest_seconds::float8 AS oldest_seconds, (SELECT count(*) FROM lane_slots s WHERE s.trigger_id = ANY (q.ids)) AS running
+FROM (
+    SELECT d.queue, array_agg(t.name ORDER BY t.name) AS triggers, array_agg(t.id) AS ids
+    FROM queue_trigger_details d JOIN triggers t ON t.id = d.trigger_id
+    WHERE t.app_id = $1 AND ($2::text IS NULL OR d.queue > $2::text)
+    GROUP BY d.queue ORDER BY d.queue LIMIT $3
+) AS q, LATERAL (
+    SELECT COALESCE(sum(m.n), 0) AS messages, COALESCE(sum(m.n) FILTER (WHERE m.due_at > now()), 0) AS delayed,
+           COALESCE(extract(epoch FROM now() - min(CASE WHEN m.tried > 0 THEN m.created_at ELSE m.due_at END) FILTER (WHERE m.due_at <= now())), -1)::float8 AS oldest_seconds
+    FROM (
+        SELECT o.due_at, o.created_at, o.tried, CASE WHEN o.lane IS NULL OR o.unbatched THEN 1 ELSE GREATEST(1, (SELECT count(*) FROM batch_messages b WHERE b.batch_id = o.execution_id)) END AS n
+        FROM outbox o WHERE o.app_id = $1 AND o.trigger_id = ANY (q.ids) AND NOT EXISTS (SELECT FROM lane_slots s WHERE s.execution_id = o.execution_id)
+    ) AS m
+) AS w
+ORDER BY q.queue
+`
+
+type QueueListRow struct {
+	Queue         string
+	Triggers      []string
+	Messages      int64
+	Delayed       int64
+	OldestSeconds float64
+	Running       int64
+}
+
+// The queues of an app, with what waits in them: rows that have no slot; a batch that is made and not begun counts as its messages. oldest_seconds is -1 where none is due. A message that
+// was tried before is as old as its sending.
+func (q *Queries) QueueList(ctx context.Context, appID string, after *string, max int32) ([]QueueListRow, error) {
+	rows, err := q.db.Query(ctx, QueueList, appID, after, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []QueueListRow{}
+	for rows.Next() {
+		var i QueueListRow
+		if err := rows.Scan(
+			&i.Queue,
+			&i.Triggers,
+			&i.Messages,
+			&i.Delayed,
+			&i.OldestSeconds,
+			&i.Running,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const QueueSendMany = `-- name: QueueSendMany :many
 WITH message AS MATERIALIZED (
     SELECT unnest($1::uuid[]) AS event_id, unnest($2::text[]) AS queue, unnest($3::text[])::json AS data,
