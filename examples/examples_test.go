@@ -32,7 +32,7 @@ type world struct{ *testkit.Instance }
 func TestExamples(t *testing.T) {
 	w := world{testkit.Up(t)}
 	for name, test := range map[string]func(*testing.T, world){
-		"order-totals": orderTotals, "daily-digest": dailyDigest, "sign-ups": signUps, "invoices": invoices, "samples": samples,
+		"order-totals": orderTotals, "daily-digest": dailyDigest, "sign-ups": signUps, "invoices": invoices, "price-list": priceList, "samples": samples,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := os.Stat(name); err == nil {
@@ -203,6 +203,34 @@ func invoices(t *testing.T, w world) {
 	assert.Equal(t, "handled_by_script", *letters.JSON200.Items[0].Resolution)
 }
 
+func priceList(t *testing.T, w world) {
+	const app, rows = "price-list", 40
+	north := "north"
+	send := func(data string, orderingKey *string) string {
+		sent, err := w.Client.SendMessageWithResponse(t.Context(), app, "rows", client.QueueMessage{Data: json.RawMessage(data), OrderingKey: orderingKey})
+		require.NoError(t, err)
+		require.NotNil(t, sent.JSON202, string(sent.Body))
+		return sent.JSON202.Executions[0]
+	}
+	for i := range rows {
+		send(fmt.Sprintf(`{"sku":"s-%d","cents":%d}`, i, i+1), nil)
+		send(fmt.Sprintf(`{"sku":"tea","cents":%d}`, i+1), &north)
+	}
+	bad := send(`{"sku":"cake"}`, nil)
+	w.becomes(t, app, "prices", fmt.Sprintf("s-%d", rows-1), fmt.Sprint(rows))
+	w.becomes(t, app, "prices", "tea", fmt.Sprint(rows))
+	testkit.Eventually(t, settling, func() error {
+		letters, err := w.Client.ListDeadLettersWithResponse(t.Context(), app, &client.ListDeadLettersParams{})
+		if err != nil || letters.JSON200 == nil {
+			return fmt.Errorf("list letters: %w %s", err, letters.Body)
+		}
+		if n := len(letters.JSON200.Items); n != 1 || letters.JSON200.Items[0].ExecutionID != bad {
+			return fmt.Errorf("%d letters: %s", n, letters.Body)
+		}
+		return nil
+	})
+}
+
 // samples: the sample of a trigger of every kind, given to the trigger by hand, runs.
 func samples(t *testing.T, w world) {
 	const app = "samples"
@@ -217,10 +245,13 @@ scripts:
   keep: { source: keep.ts }
 triggers:
   - { name: http, kind: http, script: keep, config: { methods: [PUT], path: "/orders/*" } }
+  - { name: http-params, kind: http, script: keep, config: { methods: [GET], path: "/customers/:id/files/*rest" } }
   - { name: kv, kind: kv, script: keep, config: { collection: "orders:*", operations: [created] } }
   - { name: cron, kind: cron, script: keep, config: { schedule: "@yearly" } }
   - { name: pubsub, kind: pubsub, script: keep, config: { topic: "orders.*" } }
   - { name: queue, kind: queue, script: keep, config: { queue: mail } }
+  - { name: queue-batch, kind: queue, script: keep, config: { queue: rows, batch_size: 1 } }
+  - { name: email, kind: email, script: keep, config: { address: "support*" } }
   - { name: dead-letter, kind: dead_letter, script: keep, config: { script: nobody } }
 `), 0o600))
 	w.deploy(t, dir)
