@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -94,14 +93,9 @@ func underPrefix(path, prefix string) bool {
 // bodySlack is what the JSON around a payload may take.
 const bodySlack = 64 << 10
 
-// limitBody bounds the time for all bodies and the size of those of /v1. The ingress bounds its own size by the script's limit.
+// limitBody bounds the size of the bodies of /v1. The ingress bounds its own by the script's limit.
 func (s *server) limitBody(c *gin.Context) {
-	if c.Request.Body == nil {
-		c.Next()
-		return
-	}
-	c.Request.Body = &timedBody{ReadCloser: c.Request.Body, connection: http.NewResponseController(c.Writer), timeout: s.BodyTimeout}
-	if !underPrefix(c.FullPath(), "/v1") {
+	if c.Request.Body == nil || !underPrefix(c.FullPath(), "/v1") {
 		c.Next()
 		return
 	}
@@ -116,29 +110,4 @@ func (s *server) limitBody(c *gin.Context) {
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 	c.Next()
-}
-
-// defaultBodyTimeout bounds the reading of a body: a caller cannot hold a connection by sending slowly.
-const defaultBodyTimeout = time.Minute
-
-// timedBody sets the connection's read deadline while the body is read, and takes it away at its end: it would end the request's context. After an error it
-// stays: net/http reads what is left of a body after the answer, for as long as the caller sends.
-type timedBody struct {
-	io.ReadCloser
-	connection *http.ResponseController
-	timeout    time.Duration
-	started    bool
-}
-
-// Read implements io.Reader. What has no deadlines (a recorder in tests) does without.
-func (b *timedBody) Read(p []byte) (int, error) {
-	if !b.started {
-		b.started = true
-		_ = b.connection.SetReadDeadline(time.Now().Add(b.timeout))
-	}
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = b.connection.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }

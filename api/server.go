@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/time/rate"
@@ -67,7 +66,6 @@ type Options struct {
 	Retry      picloud.RetryPolicy // the instance's default; zero = picloud.DefaultRetryPolicy
 	MaxDepth   int                 // of a chain of triggers; 0 = 16
 
-	BodyTimeout    time.Duration  // for the reading of a body; 0 = one minute
 	RateLimits     RateLimits     // zero = no bounds
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	AuditData      bool           // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
@@ -100,9 +98,6 @@ func New(options Options) http.Handler {
 		options.MaxDepth = 16
 	}
 	options.MailDomain = cmp.Or(options.MailDomain, "localhost")
-	if options.BodyTimeout == 0 {
-		options.BodyTimeout = defaultBodyTimeout
-	}
 	options.Ceiling = options.Ceiling.Or(picloud.DefaultLimits)
 	options.PublicURL = strings.TrimRight(options.PublicURL, "/")
 	rules, err := ownRules()
@@ -111,20 +106,4 @@ func New(options Options) http.Handler {
 	}
 	s := &server{Options: options, auth: auth.New(options.Credentials), rules: rules, strangers: newStrangers(), limiters: newLimiters(options.RateLimits), signIns: newSignIns()}
 	return s.routes()
-}
-
-// The listener's limits. There is no write timeout: synchronous calls wait as long as their scripts may run; reading a
-// body has its own deadline (timedBody).
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
-)
-
-// NewHTTPServer makes the server of handler on addr, with limits on headers and idle connections.
-func NewHTTPServer(addr string, handler http.Handler) *http.Server {
-	return &http.Server{
-		Addr: addr, Handler: handler,
-		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
 }

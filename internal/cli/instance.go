@@ -330,7 +330,7 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
 		TemporalUI: ui, DryRunner: dryRunner(data, pool), Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
 		Metrics: counts.Handler(),
-	})))
+	})), api.Patience{})
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			i.fail(fmt.Errorf("serve http: %w", err))

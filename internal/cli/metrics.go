@@ -22,7 +22,7 @@ func (i *instance) serveMetrics(ctx context.Context, counts *metrics.Metrics) er
 	}
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", counts.Handler())
-	server := api.NewHTTPServer(listener.Addr().String(), routes)
+	server := api.NewHTTPServer(listener.Addr().String(), routes, api.Patience{})
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			i.fail(fmt.Errorf("serve metrics: %w", err))
