@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// guard is a listener that bounds the connections, in all and from one address, and can end them politely.
+// guard is a listener that bounds the connections, in all and from one address, and in time, and can end them politely.
 type guard struct {
 	net.Listener
 
+	timeout  time.Duration // of a whole connection
 	stopping atomic.Bool
 
 	mu    sync.Mutex
@@ -18,8 +19,8 @@ type guard struct {
 	byIP  map[string]int
 }
 
-func newGuard(l net.Listener) *guard {
-	return &guard{Listener: l, conns: map[*guarded]struct{}{}, byIP: map[string]int{}}
+func newGuard(l net.Listener, timeout time.Duration) *guard {
+	return &guard{Listener: l, timeout: timeout, conns: map[*guarded]struct{}{}, byIP: map[string]int{}}
 }
 
 // Accept implements net.Listener. Who is one too many hears so.
@@ -39,13 +40,13 @@ func (g *guard) Accept() (net.Conn, error) {
 }
 
 func (g *guard) admit(c net.Conn) *guarded {
-	ip := addressOf(c).String()
+	ip := network(addressOf(c))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.conns) >= maxConnections || g.byIP[ip] >= maxConnectionsPerIP {
 		return nil
 	}
-	held := &guarded{Conn: c, guard: g, ip: ip}
+	held := &guarded{Conn: c, guard: g, ip: ip, until: time.Now().Add(g.timeout)}
 	g.conns[held] = struct{}{}
 	g.byIP[ip]++
 	return held
@@ -82,14 +83,18 @@ type guarded struct {
 	net.Conn
 
 	guard *guard
-	ip    string
+	ip    string // or its network
+	until time.Time
 	once  sync.Once
 }
 
-// SetReadDeadline implements net.Conn: while the guard stops, nothing is waited for.
+// SetReadDeadline implements net.Conn. Nothing is waited for while the guard stops, nor past the connection's time: commands alone, each within its own time, would hold it for ever.
 func (c *guarded) SetReadDeadline(t time.Time) error {
-	if c.guard.stopping.Load() {
+	switch {
+	case c.guard.stopping.Load():
 		t = time.Unix(1, 0)
+	case t.IsZero() || t.After(c.until):
+		t = c.until
 	}
 	return c.Conn.SetReadDeadline(t) //nolint:wrapcheck // a net.Conn
 }

@@ -23,11 +23,12 @@ const (
 	maxLine             = 4000
 	maxConnections      = 400
 	maxConnectionsPerIP = 40
-	sessionTimeout      = 2 * time.Minute // for one command, and for a whole message
+	commandTimeout      = 2 * time.Minute // for one command, and for a whole message
+	connectionTimeout   = 15 * time.Minute
 	storeTimeout        = 30 * time.Second
 )
 
-// ServerOptions make a Server. All but Resolver are required.
+// ServerOptions make a Server. All but Resolver and the times are required.
 type ServerOptions struct {
 	Emails          picloud.Emails
 	Domain          picloud.MailDomain
@@ -36,6 +37,10 @@ type ServerOptions struct {
 	MaxEventBytes   int         // of the JSON that a message becomes
 	PerMinute       int         // messages, and unknown addresses, that one IP address may send; 0 = no bound
 	Resolver        Resolver    // of SPF and DKIM; nil = the system's
+
+	CommandTimeout    time.Duration // for one command, and for a whole message; 0 = two minutes
+	ConnectionTimeout time.Duration // for all that is said on one connection; 0 = 15 minutes
+
 	Log             logrus.FieldLogger
 }
 
@@ -54,6 +59,12 @@ func NewServer(o ServerOptions) *Server {
 	if o.Resolver == nil {
 		o.Resolver = ResolverAt("")
 	}
+	if o.CommandTimeout == 0 {
+		o.CommandTimeout = commandTimeout
+	}
+	if o.ConnectionTimeout == 0 {
+		o.ConnectionTimeout = connectionTimeout
+	}
 	s := &Server{
 		options: o, rates: ratelimit.New(ratelimit.Policy{PerSecond: float64(o.PerMinute) / 60, Burst: o.PerMinute}), served: make(chan struct{}),
 		verifier: verifier{resolver: o.Resolver, identity: string(o.Domain), timeout: verifyTimeout},
@@ -62,7 +73,7 @@ func NewServer(o ServerOptions) *Server {
 	s.smtp.Domain = string(o.Domain)
 	s.smtp.TLSConfig = o.TLS
 	s.smtp.MaxRecipients, s.smtp.MaxMessageBytes, s.smtp.MaxLineLength = maxRecipients, int64(o.MaxMessageBytes), maxLine
-	s.smtp.ReadTimeout, s.smtp.WriteTimeout = sessionTimeout, sessionTimeout
+	s.smtp.ReadTimeout, s.smtp.WriteTimeout = o.CommandTimeout, o.CommandTimeout
 	s.smtp.EnableSMTPUTF8 = true
 	s.smtp.ErrorLog = serverLog{o.Log}
 	return s
@@ -70,7 +81,7 @@ func NewServer(o ServerOptions) *Server {
 
 // Start serves the listener until Stop. failed hears of an end that Stop did not ask for.
 func (s *Server) Start(listener net.Listener, failed func(error)) {
-	s.guard = newGuard(listener)
+	s.guard = newGuard(listener, s.options.ConnectionTimeout)
 	go func() {
 		defer close(s.served)
 		if err := s.smtp.Serve(s.guard); err != nil && !s.guard.stopping.Load() {

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	netsmtp "net/smtp"
 	"net/textproto"
@@ -228,6 +229,42 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	_, err := netsmtp.Dial(p.address)
 	answered(t, err, 421, "too many connections")
+}
+
+// A client that says nothing, one that sends a byte at a time, and one that is busy with nothing: none holds a connection.
+func TestSlowClientsAreCutOff(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, func(o *mail.ServerOptions) { o.CommandTimeout, o.ConnectionTimeout = time.Second, 3*time.Second }, "support")
+	for name, say := range map[string]struct{ first, then string }{
+		"silence":            {},
+		"a command in bytes": {"EHLO ", "x"},
+		"a message in bytes": {"EHLO c.test\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<support@shop.localhost>\r\nDATA\r\n", "x"},
+		"busy with nothing":  {"EHLO c.test\r\n", "NOOP\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", p.address)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			ended := make(chan string, 1)
+			go func() {
+				said, _ := io.ReadAll(conn)
+				ended <- string(said)
+			}()
+			_, _ = io.WriteString(conn, say.first)
+			testkit.Until(t, 2*time.Minute, "the server ends the connection", func() bool {
+				_, _ = io.WriteString(conn, say.then)
+				select {
+				case said := <-ended:
+					assert.Contains(t, said, "\r\n421 ", "it is told why")
+					return true
+				default:
+					return false
+				}
+			})
+		})
+	}
+	require.NoError(t, send(p.dial(t), "a@b.example", hello, "support@shop.localhost"), "others are served")
 }
 
 func TestStartTLS(t *testing.T) {
