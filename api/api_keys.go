@@ -132,6 +132,9 @@ func (s *server) keyOwner(ctx context.Context, k picloud.NewAPIKey, named string
 	if err != nil {
 		return "", err
 	}
+	if k.App != "" && !caller.Sees(k.App) { // as one that is not there
+		return "", picloud.InvalidField("app", "there is no app %q", k.App)
+	}
 	for _, x := range k.Scopes {
 		if x == picloud.ScopeInstanceAdmin && (!owner.InstanceAdmin || k.App != "") {
 			return "", picloud.InvalidField("scopes", "instance:admin is for keys of instance admins that are good for all apps")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -14,13 +15,30 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// Strangers are noted in the audit log up to this rate: whoever tries keys shall not fill the disk. The rest is in the process's own log.
+// The denied calls of those whom nobody knows have entries of their own up to this rate: whoever tries keys shall not fill the disk.
 const (
-	strangersPerSecond = 5
+	strangersPerSecond = 1
 	strangersBurst     = 100
 )
 
-func newStrangers() *rate.Limiter { return rate.NewLimiter(strangersPerSecond, strangersBurst) }
+// strangers counts the denied calls of those whom nobody knows.
+type strangers struct {
+	entries *rate.Limiter
+	leftOut atomic.Int64 // since the last entry
+}
+
+func newStrangers() *strangers {
+	return &strangers{entries: rate.NewLimiter(strangersPerSecond, strangersBurst)}
+}
+
+// take counts a call, and says whether it has an entry: then with the number of those before it that have none.
+func (s *strangers) take() (before int64, ok bool) {
+	if !s.entries.Allow() {
+		s.leftOut.Add(1)
+		return 0, false
+	}
+	return s.leftOut.Swap(0), true
+}
 
 // draftAudit begins the request's audit entry: who is filled in when it is written, what by picloud.RecordAudit.
 func (s *server) draftAudit(c *gin.Context, r rule) {
@@ -66,40 +84,46 @@ func (s *server) auditChange(c *gin.Context) error {
 	if !guarded || r.read() || (r.dataPlane && !s.AuditData) {
 		return nil
 	}
-	return s.auditNow(c)
+	return s.auditNow(c.Request.Context())
 }
 
-// auditNow writes the request's entry, unless it is written.
-func (s *server) auditNow(c *gin.Context) error {
-	draft := picloud.AuditFrom(c.Request.Context())
+// auditNow writes the entry of the request that ctx belongs to, unless it is written.
+func (s *server) auditNow(ctx context.Context) error {
+	draft := picloud.AuditFrom(ctx)
 	entry, pending := draft.Pending()
 	if !pending {
 		return nil
 	}
-	identifyAudit(c.Request.Context(), &entry)
-	if err := s.Audit.AppendAudit(c.Request.Context(), entry); err != nil {
+	identifyAudit(ctx, &entry)
+	if err := s.Audit.AppendAudit(ctx, entry); err != nil {
 		return err
 	}
 	draft.MarkWritten()
 	return nil
 }
 
-// auditDenied notes a denied call. One without any key is none of the log's: it has tried nothing.
+// auditDenied notes a denied call. Of calls by nobody who is known some are counted only, in the entry of the next one: see strangers.
 func (s *server) auditDenied(c *gin.Context, reason error) error {
 	e := picloud.AsError(reason)
-	if e.Kind == picloud.Unauthenticated && (e.Code == "unauthenticated" || !s.strangers.Allow()) {
+	after := map[string]any{"code": e.Code, "detail": e.Message}
+	if _, known := auth.CallerFrom(c.Request.Context()); !known {
 		s.log(c).WithField("code", e.Code).WithField("ip", c.ClientIP()).Warn("request refused: nobody known")
-		return nil
+		before, ok := s.strangers.take()
+		if !ok {
+			return nil
+		}
+		if before > 0 {
+			after["left_out_before"] = before
+		}
 	}
 	draft := picloud.AuditFrom(c.Request.Context())
 	entry, _ := draft.Pending()
 	identifyAudit(c.Request.Context(), &entry)
 	entry.Outcome = picloud.AuditDenied
-	after, err := json.Marshal(map[string]string{"code": e.Code, "detail": e.Message})
-	if err != nil {
+	var err error
+	if entry.After, err = json.Marshal(after); err != nil {
 		return fmt.Errorf("encode denial: %w", err)
 	}
-	entry.After = after
 	return s.Audit.AppendAudit(c.Request.Context(), entry)
 }
 

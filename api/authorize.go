@@ -131,7 +131,7 @@ func (s *server) guard(c *gin.Context) {
 		return
 	}
 	if r.operation == "temporalUI" && !r.read() {
-		if err := s.auditNow(c); err != nil {
+		if err := s.auditNow(c.Request.Context()); err != nil {
 			s.fail(c, err)
 			return
 		}
@@ -151,7 +151,7 @@ func isIngress(c *gin.Context) bool { return underPrefix(c.FullPath(), "/run") }
 
 // authenticate gives the caller by the request's key.
 func (s *server) authenticate(c *gin.Context) (auth.Caller, error) {
-	if token := tokenOf(c); token != "" {
+	if token := visitorFrom(c.Request.Context()).token; token != "" {
 		return s.sessionOf(c, token)
 	}
 	if isAPI(c.Request.URL.Path) {
@@ -175,13 +175,13 @@ func (s *server) refuse(c *gin.Context, err error) {
 		s.fail(c, err)
 		return
 	}
-	if err := s.auditDenied(c, err); err != nil {
-		s.fail(c, err)
-		return
-	}
-	if isUnauthenticated(err) && wantsPage(c) {
+	if isUnauthenticated(err) && wantsPage(c) { // who has not signed in yet is asked to, and not denied
 		c.Abort()
 		c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(c.Request.URL.RequestURI()))
+		return
+	}
+	if err := s.auditDenied(c, err); err != nil {
+		s.fail(c, err)
 		return
 	}
 	if isUnauthenticated(err) {

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -119,19 +120,25 @@ func (s *server) CancelExecutions(ctx context.Context, request CancelExecutionsR
 		return nil, err
 	}
 	var out CancelExecutions200JSONResponse
+	note := func() { picloud.RecordAudit(ctx, "executions", "", b, out) }
 	if filter.Status != picloud.StatusRunning {
 		if out.Queued, err = s.Executions.CancelQueuedMany(ctx, app.ID, filter, maxCancel); err != nil {
 			return nil, err
 		}
 	}
+	note()
 	if filter.Status != picloud.StatusQueued {
 		var ids []string
 		if ids, out.More, err = s.Engine.CancelMany(ctx, app, filter, maxCancel); err != nil {
+			if out.Queued > 0 { // half of it is done
+				err = errors.Join(err, s.auditNow(ctx))
+			}
 			return nil, engineFault(err)
 		}
 		out.Running = len(ids)
 		s.stopRuns(ctx, ids...)
 	}
 	out.More = out.More || out.Queued == maxCancel
+	note()
 	return out, nil
 }

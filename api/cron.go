@@ -111,5 +111,6 @@ func (s *server) BackfillTrigger(ctx context.Context, request BackfillTriggerReq
 	if err != nil && picloud.AsError(err) == nil {
 		err = engineFault(err)
 	}
+	picloud.RecordAudit(ctx, "trigger", t.ID, nil, map[string]any{"from": b.From, "to": b.To, "ticks": ticks})
 	return BackfillTrigger202JSONResponse{Ticks: ticks}, err
 }

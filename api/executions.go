@@ -178,6 +178,7 @@ func (s *server) CancelExecution(ctx context.Context, request CancelExecutionReq
 		return nil, err
 	}
 	x, err := s.findExecution(ctx, app, request.Execution)
+	picloud.RecordAudit(ctx, "execution", request.Execution, map[string]any{"status": x.Status}, map[string]any{"status": picloud.StatusCanceled})
 	switch {
 	case err != nil:
 		return nil, err

@@ -3,13 +3,38 @@ package api
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// readyTimeout bounds the questions that /readyz asks.
-const readyTimeout = 5 * time.Second
+// readyTimeout bounds the questions that /readyz asks; readyTTL is how long their answer holds: everybody may ask, and as often as he likes.
+const (
+	readyTimeout = 5 * time.Second
+	readyTTL     = time.Second
+)
+
+// readiness is the last answer.
+type readiness struct {
+	mutex sync.Mutex
+	at    time.Time
+	err   error
+}
+
+// ask gives an answer that is not older than readyTTL. Who comes while one is being got waits for that.
+func (r *readiness) ask(ctx context.Context, ready func(context.Context) error) error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if time.Since(r.at) < readyTTL {
+		return r.err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+	defer cancel()
+	r.err = ready(ctx)
+	r.at = time.Now()
+	return r.err
+}
 
 // GetHealth implements StrictServerInterface.
 func (s *server) GetHealth(context.Context, GetHealthRequestObject) (GetHealthResponseObject, error) {
@@ -19,9 +44,7 @@ func (s *server) GetHealth(context.Context, GetHealthRequestObject) (GetHealthRe
 // GetReadiness implements StrictServerInterface.
 func (s *server) GetReadiness(ctx context.Context, _ GetReadinessRequestObject) (GetReadinessResponseObject, error) {
 	if s.Ready != nil {
-		ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-		defer cancel()
-		if err := s.Ready(ctx); err != nil {
+		if err := s.readiness.ask(ctx, s.Ready); err != nil {
 			return nil, &picloud.Error{Kind: picloud.Unavailable, Code: "not_ready", Message: "the database or the engine does not answer", Cause: err}
 		}
 	}

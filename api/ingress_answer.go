@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -16,7 +17,19 @@ const executionHeader = "X-PiCloud-Execution"
 var ownHeaders = map[string]bool{
 	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Te": true,
 	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Content-Length": true, "X-Picloud-Execution": true, "X-Request-Id": true,
-	"Strict-Transport-Security": true, "X-Content-Type-Options": true,
+	"Strict-Transport-Security": true, "X-Content-Type-Options": true, "Alt-Svc": true, "Clear-Site-Data": true,
+}
+
+// setsOwnCookie says whether a header would set a cookie of the server's own: that of a session signs a person in as somebody else. A cookie without a name counts, since
+// browsers send its value alone (RFC 6265bis, section 5.7).
+func setsOwnCookie(name, value string) bool {
+	if name != "Set-Cookie" {
+		return false
+	}
+	pair, _, _ := strings.Cut(value, ";")
+	pair = strings.TrimLeft(pair, " \t=")
+	cookie, _, _ := strings.Cut(pair, "=")
+	return auth.IsCookie(strings.TrimSpace(cookie))
 }
 
 // answer turns the end of an execution into the HTTP answer.
@@ -60,7 +73,7 @@ func (s *server) answerResponse(c *gin.Context, id string, r picloud.Response) {
 	}
 	h := c.Writer.Header()
 	for _, pair := range r.Headers {
-		if name := http.CanonicalHeaderKey(strings.TrimSpace(pair[0])); !ownHeaders[name] && (!isCORS(name) || h.Get(name) == "") {
+		if name := http.CanonicalHeaderKey(strings.TrimSpace(pair[0])); !ownHeaders[name] && !setsOwnCookie(name, pair[1]) && (!isCORS(name) || h.Get(name) == "") {
 			h.Add(name, pair[1]) // a Content-Security-Policy of its own narrows that of its door: both hold
 		}
 	}

@@ -28,7 +28,7 @@ func (s *server) providerName() string {
 // oidcBegin sends the browser to the provider.
 func (s *server) oidcBegin(c *gin.Context) {
 	next := localPath(c.Query("next"))
-	if d := s.signIns.addresses.Peek(c.ClientIP()); !d.Allowed {
+	if d := s.signIns.addresses.Peek(network(c.ClientIP())); !d.Allowed {
 		s.showTooMany(c, &tooManyError{d}, next)
 		return
 	}
@@ -44,9 +44,9 @@ func (s *server) oidcBegin(c *gin.Context) {
 
 // oidcCookie makes the cookie of a sign-in under way. Lax: the provider sends the browser back from another site.
 func oidcCookie(c *gin.Context, value string, maxAge int) *http.Cookie {
+	secured := visitorFrom(c.Request.Context()).secured
 	return &http.Cookie{ //nolint:gosec // Secure where the connection is
-		Name: auth.OIDCCookie, Value: value, Path: oidcPath, MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: visitorFrom(c.Request.Context()).secured,
+		Name: auth.CookieName(auth.OIDCCookie, secured), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secured,
 	}
 }
 
@@ -56,9 +56,9 @@ func (s *server) oidcFinish(c *gin.Context) {
 		s.failOIDC(c, err, "/")
 		return
 	}
-	value, _ := c.Cookie(auth.OIDCCookie) // without one it is ""
-	http.SetCookie(c.Writer, oidcCookie(c, "", -1))
 	ctx := c.Request.Context()
+	value, _ := c.Cookie(auth.CookieName(auth.OIDCCookie, visitorFrom(ctx).secured)) // without one it is ""
+	http.SetCookie(c.Writer, oidcCookie(c, "", -1))
 	email, next, err := s.OIDC.Finish(ctx, value, c.Request.URL.Query())
 	var p picloud.Principal
 	if err == nil {

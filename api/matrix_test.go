@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
+	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
+	"github.com/picloud/picloud/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/operations.md anew")
@@ -24,16 +28,24 @@ const (
 	tableEnd   = "<!-- end of who may do what -->\n"
 )
 
+// anyMethod stands for every method in the table.
+const anyMethod = "ANY"
+
 // otherDoors are the addresses that openapi.yaml does not have.
 var otherDoors = []rule{
-	{operation: "ingress", method: http.MethodGet, path: "/run/{app}/{script}", capability: picloud.ScriptInvoke},
+	{operation: "ingress", method: anyMethod, path: "/run/{app}/{script}", capability: picloud.ScriptInvoke},
+	{operation: "ingress", method: anyMethod, path: "/run/{app}/{script}/*path", capability: picloud.ScriptInvoke},
 	{operation: "the API's reference", method: http.MethodGet, path: "/docs", capability: picloud.SignedIn},
-	{operation: "openapi.yaml", method: http.MethodGet, path: "/docs/openapi.yaml", capability: picloud.SignedIn},
+	{operation: "the API's reference", method: http.MethodGet, path: "/docs/*file", capability: picloud.SignedIn},
+	{operation: "the pages", method: anyMethod, path: "/", capability: picloud.SignedIn},
+	{operation: "what is not there", method: anyMethod, path: "/nowhere", capability: picloud.SignedIn},
 	{operation: "the form to sign in", method: http.MethodGet, path: "/login"},
+	{operation: "the form, sent", method: http.MethodPost, path: "/login"},
 	{operation: "to the OpenID Connect provider", method: http.MethodGet, path: oidcPath},
 	{operation: "back from the OpenID Connect provider", method: http.MethodGet, path: oidcCallback},
 	{operation: "metrics", method: http.MethodGet, path: "/metrics", capability: picloud.InstanceAdmin},
-	{operation: "Temporal's UI", method: http.MethodGet, path: "/temporal/", capability: picloud.InstanceAdmin},
+	{operation: "Temporal's UI", method: anyMethod, path: "/temporal", capability: picloud.InstanceAdmin},
+	{operation: "Temporal's UI", method: anyMethod, path: "/temporal/*path", capability: picloud.InstanceAdmin},
 }
 
 // allRules gives the rules of every door, by path and method.
@@ -95,9 +107,41 @@ func TestTableIsCurrent(t *testing.T) {
 	require.Equal(t, strings.Split(table, "\n"), strings.Split(current, "\n"), "run: go test ./api -run TestTable -update")
 }
 
+// withEveryDoor opens the doors that only some configurations have.
+func withEveryDoor(t *testing.T) func(*Options) {
+	t.Helper()
+	return func(o *Options) { o.Metrics, o.OIDC = http.NotFoundHandler(), newOIDC(t, "http://127.0.0.1:1") }
+}
+
+// What the router serves is in the table: an address that is added to one and not to the other fails here.
+func TestEveryRouteIsInTheTable(t *testing.T) {
+	t.Parallel()
+	rows := readTable(t)
+	engine, ok := newWorld(t, withEveryDoor(t)).handler.(*gin.Engine)
+	require.True(t, ok)
+	served := map[string]bool{}
+	for _, route := range engine.Routes() {
+		path := regexp.MustCompile(`:([a-z_]+)`).ReplaceAllString(route.Path, "{$1}")
+		_, one := rows[route.Method+" "+path]
+		_, all := rows[anyMethod+" "+path]
+		require.True(t, one || all, "%s %s is served and not in the table of %s", route.Method, path, tableFile)
+		served[route.Method+" "+path] = true
+	}
+	for address := range rows {
+		method, path, _ := strings.Cut(address, " ")
+		if method == anyMethod {
+			method = http.MethodGet
+		}
+		if path != "/" && path != "/nowhere" { // what no route serves
+			require.True(t, served[method+" "+path], "%s is in the table of %s and not served", address, tableFile)
+		}
+	}
+}
+
 // documented is a row of the table as a reader of the documentation has it.
 type documented struct {
 	public   bool
+	ingress  bool // takes keys, and no session
 	scope    string
 	may      map[picloud.Role]bool
 	everyone bool // who is known
@@ -118,7 +162,7 @@ func readTable(t *testing.T) map[string]documented {
 		}
 		require.Len(t, cells, 8, line)
 		rows[cells[0]] = documented{
-			public: cells[2] == "public", scope: cells[3], everyone: cells[2] == string(picloud.SignedIn),
+			public: cells[2] == "public", ingress: cells[1] == "ingress", scope: cells[3], everyone: cells[2] == string(picloud.SignedIn),
 			may: map[picloud.Role]bool{picloud.RoleViewer: cells[4] == "yes", picloud.RoleDeveloper: cells[5] == "yes", picloud.RoleAppAdmin: cells[6] == "yes"},
 		}
 	}
@@ -131,6 +175,17 @@ type caller struct {
 	key  func(w *world) string                 // makes it
 	may  func(row documented, inApp bool) bool // what the table gives it
 	as   int                                   // the status of a refusal; 0 = 403, or 404 for an app that it does not see
+
+	session bool // key is the token of a session
+}
+
+// signIn begins a session of a principal.
+func (w *world) signIn(name string) (token string) {
+	token = "token-of-" + name
+	w.sessions = append(w.sessions, picloud.Credential{
+		Digest: auth.Digest(token), Principal: w.principals[name], ExpiresAt: time.Now().Add(time.Hour), Memberships: w.membershipsOf(w.principals[name].ID),
+	})
+	return token
 }
 
 // callers are everybody who tries: each role, a key with each single scope, those of another app, and those who are not known.
@@ -161,10 +216,17 @@ func callers() []caller {
 		}},
 	}
 	for _, role := range picloud.Roles {
-		list = append(list, caller{name: string(role), key: func(w *world) string { return w.member(role) }, may: func(d documented, inApp bool) bool {
-			return d.public || d.everyone || (inApp && d.may[role])
-		}})
+		may := func(d documented, inApp bool) bool { return d.public || d.everyone || (inApp && d.may[role]) }
+		list = append(list,
+			caller{name: string(role), key: func(w *world) string { return w.member(role) }, may: may},
+			caller{name: "a session of " + string(role), session: true, may: func(d documented, inApp bool) bool { return may(d, inApp) && !d.ingress }, key: func(w *world) string {
+				w.member(role)
+				return w.signIn(slug("a-" + string(role)))
+			}})
 	}
+	list = append(list,
+		caller{name: "a session of an instance admin", session: true, may: func(d documented, _ bool) bool { return !d.ingress }, key: func(w *world) string { return w.signIn(picloud.AdminPrincipal) }},
+		caller{name: "a session that is none", session: true, as: 401, may: func(d documented, _ bool) bool { return d.public }, key: func(*world) string { return "guess" }})
 	for _, scope := range picloud.AllScopes {
 		list = append(list, caller{
 			name: "a key with " + string(scope),
@@ -184,43 +246,87 @@ func callers() []caller {
 func TestEveryDoorIsAsTheTableSays(t *testing.T) {
 	t.Parallel()
 	rows := readTable(t)
-	names := strings.NewReplacer("{app}", "shop", "{script}", "hello", "{version}", "1", "{trigger}", idKVTrigger, "{collection}", "orders", "{key}", "z",
+	denials := []string{"unauthenticated", "wrong_key", "expired_key", "principal_disabled", "forbidden", "app_not_found", "cross_origin"}
+	names := strings.NewReplacer("*path", "x", "{app}", "shop", "{script}", "hello", "{version}", "1", "{trigger}", idKVTrigger, "{collection}", "orders", "{key}", "z",
 		"{execution}", idFinished, "{topic}", "orders", "{queue}", "mail", "{dead_letter}", idUnresolved, "{principal}", "admin", "{api_key}", idNoSuchThing)
 	for _, r := range allRules(t) {
 		row, there := rows[r.method+" "+r.path]
 		require.True(t, there, "%s %s is not in the table of %s", r.method, r.path, tableFile)
 		inApp := strings.Contains(r.path, "{app}")
-		for _, c := range callers() {
-			t.Run(r.operation+"/"+c.name, func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t, func(o *Options) { o.Metrics, o.OIDC = http.NotFoundHandler(), newOIDC(t, "http://127.0.0.1:1") })
-				header := map[string]string{"Authorization": ""}
-				if key := c.key(w); key != "" {
-					header["Authorization"] = "Bearer " + key
-				}
-				w.writes = 0
-				rec := w.do(t.Context(), r.method, names.Replace(r.path), "{}", header)
-				var p problem
-				_ = json.Unmarshal(rec.Body.Bytes(), &p) // what is no problem has no code
-				denied := rec.Code == http.StatusUnauthorized || p.Code == "forbidden" || p.Code == "app_not_found"
-				require.Equal(t, c.may(row, inApp), !denied, "%d %s", rec.Code, rec.Body)
-				if !denied {
-					return
-				}
-				require.Zero(t, w.writes, "a denied call changes nothing")
-				if c.as != 0 {
-					require.Equal(t, c.as, rec.Code)
-				}
-				if c.name != "nobody" {
-					require.NotEmpty(t, w.audited, "a denied call is in the audit log")
+		methods := []string{r.method}
+		if r.method == anyMethod {
+			methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+		}
+		for _, method := range methods {
+			for _, c := range callers() {
+				t.Run(method+" "+r.operation+"/"+c.name, func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, withEveryDoor(t))
+					header := map[string]string{"Authorization": ""}
+					if key := c.key(w); c.session {
+						header["Cookie"] = auth.SessionCookie + "=" + key
+					} else if key != "" {
+						header["Authorization"] = "Bearer " + key
+					}
+					w.writes = 0
+					rec := w.do(t.Context(), method, names.Replace(r.path), "{}", header)
+					var p problem
+					_ = json.Unmarshal(rec.Body.Bytes(), &p) // what is no problem has no code
+					denied := slices.Contains(denials, p.Code)
+					require.Equal(t, c.may(row, inApp), !denied, "%d %s", rec.Code, rec.Body)
+					if !denied {
+						return
+					}
+					require.Zero(t, w.writes, "a denied call changes nothing")
+					if c.as != 0 {
+						require.Equal(t, c.as, rec.Code)
+					}
+					require.Len(t, w.audited, 1, "a denied call is in the audit log")
 					require.Equal(t, picloud.AuditDenied, w.audited[0].Outcome)
-				}
-				if p.Code == "forbidden" {
-					require.Contains(t, p.Detail, fmt.Sprintf("capability %s (scope %s)", r.capability, row.scope))
-				}
-			})
+					require.NotEmpty(t, w.audited[0].Action)
+					require.Equal(t, "192.0.2.1", w.audited[0].IP)
+					require.Equal(t, rec.Header().Get(requestIDHeader), w.audited[0].RequestID)
+					if p.Code == "forbidden" {
+						require.Contains(t, p.Detail, fmt.Sprintf("capability %s (scope %s)", r.capability, row.scope))
+					}
+				})
+			}
 		}
 	}
+}
+
+// Whoever is not known fills no disk: of many denied calls at once most are counted only, and the next entry says how many.
+func TestDeniedCallsOfStrangersAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const calls = 3 * strangersBurst
+	for _, header := range []map[string]string{
+		{"Authorization": ""},
+		{"Authorization": "Bearer pck_guess"},
+		{"Authorization": "", "Cookie": auth.SessionCookie + "=guess", "Sec-Fetch-Site": "cross-site"},
+	} {
+		for range calls / 3 {
+			w.do(t.Context(), http.MethodPost, "/v1/apps", "{}", header)
+		}
+	}
+	testkit.Until(t, time.Minute, "the next entry", func() bool {
+		w.do(t.Context(), http.MethodPost, "/v1/apps", "{}", map[string]string{"Authorization": ""})
+		var after struct {
+			Before int `json:"left_out_before"`
+		}
+		require.NoError(t, json.Unmarshal(w.audited[len(w.audited)-1].After, &after))
+		return after.Before > 0
+	})
+	left := 0
+	for _, e := range w.audited {
+		var after struct {
+			Before int `json:"left_out_before"`
+		}
+		require.NoError(t, json.Unmarshal(e.After, &after))
+		left += after.Before
+	}
+	require.GreaterOrEqual(t, len(w.audited)+left, calls, "every one is an entry or counted")
+	require.Less(t, len(w.audited), calls/2)
 }
 
 // An operation without a rule fails the build's tests and the start.

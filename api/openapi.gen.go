@@ -1937,12 +1937,6 @@ type ListPrincipalsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
-// DeleteSessionParams defines parameters for DeleteSession.
-type DeleteSessionParams struct {
-	// PicloudSession The session.
-	PicloudSession *string `form:"picloud_session,omitempty" json:"picloud_session,omitempty"`
-}
-
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
@@ -2214,7 +2208,7 @@ type ServerInterface interface {
 	PatchPrincipal(c *gin.Context, principal PrincipalID)
 	// DeleteSession Sign out
 	// (DELETE /v1/session)
-	DeleteSession(c *gin.Context, params DeleteSessionParams)
+	DeleteSession(c *gin.Context)
 	// CreateSession Sign in
 	// (POST /v1/session)
 	CreateSession(c *gin.Context)
@@ -4857,27 +4851,6 @@ func (siw *ServerInterfaceWrapper) PatchPrincipal(c *gin.Context) {
 // DeleteSession operation middleware
 func (siw *ServerInterfaceWrapper) DeleteSession(c *gin.Context) {
 
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DeleteSessionParams
-
-	{
-		var cookie string
-
-		if cookie, err = c.Cookie("picloud_session"); err == nil {
-			var value string
-			err = runtime.BindStyledParameterWithOptions("simple", "picloud_session", cookie, &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationCookie, Explode: true, Required: false, Type: "string", Format: ""})
-			if err != nil {
-				siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter picloud_session: %w", err), http.StatusBadRequest)
-				return
-			}
-			params.PicloudSession = &value
-
-		}
-	}
-
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4885,7 +4858,7 @@ func (siw *ServerInterfaceWrapper) DeleteSession(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.DeleteSession(c, params)
+	siw.Handler.DeleteSession(c)
 }
 
 // CreateSession operation middleware
@@ -12491,7 +12464,6 @@ func (response PatchPrincipal500ApplicationProblemPlusJSONResponse) VisitPatchPr
 }
 
 type DeleteSessionRequestObject struct {
-	Params DeleteSessionParams
 }
 
 type DeleteSessionResponseObject interface {
@@ -14424,9 +14396,8 @@ func (h *strictHandler) PatchPrincipal(c *gin.Context, principal PrincipalID) {
 }
 
 // DeleteSession reads the request, calls the operation and writes its answer.
-func (h *strictHandler) DeleteSession(c *gin.Context, params DeleteSessionParams) {
+func (h *strictHandler) DeleteSession(c *gin.Context) {
 	var request DeleteSessionRequestObject
-	request.Params = params
 	response, err := h.operations.DeleteSession(c.Request.Context(), request)
 	if err != nil {
 		h.onError.Handler(c, err)

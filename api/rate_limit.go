@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 
@@ -31,6 +32,15 @@ func newLimiters(limits RateLimits) limiters {
 	}
 }
 
+// network is what counts as one caller at an IP address.
+func network(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	return ratelimit.Network(address)
+}
+
 // admit counts a request of the caller that authenticate gave, or its error, and answers 429 when there have been too many. Those with a right key are not held up by
 // others at their address.
 func (s *server) admit(c *gin.Context, caller auth.Caller, err error) bool {
@@ -43,8 +53,8 @@ func (s *server) admit(c *gin.Context, caller auth.Caller, err error) bool {
 			id = caller.Key.ID
 		}
 		who, decision = "this key", s.limiters.keys.Take(id)
-	case e != nil && e.Kind == picloud.Unauthenticated:
-		who, decision = "this address", s.limiters.addresses.Take(c.ClientIP())
+	case e != nil && e.Kind != picloud.Internal:
+		who, decision = "this address", s.limiters.addresses.Take(network(c.ClientIP()))
 	default:
 		return true // the database is away: nothing is known about the caller
 	}

@@ -97,6 +97,7 @@ func identityScenarios() []scenario {
 		key("past", `{"scopes":["data:read"],"expires_at":"2000-01-01T00:00:00Z"}`, 422, "invalid", "expires_at"),
 		key("no time", `{"scopes":["data:read"],"expires_at":"tomorrow"}`, 422, "invalid", "expires_at"),
 		key("no app", `{"scopes":["data:read"],"app":"none"}`, 422, "invalid", "app"),
+		with(key("an app that one does not see", `{"scopes":["data:read"],"app":"shop"}`, 422, "invalid", "app"), func(w *world) { w.member("") }, "pck_key_of_stranger"),
 		key("nobody's", `{"scopes":["data:read"],"principal":"nobody"}`, 404, "principal_not_found", ""),
 		key("admin of one app", `{"scopes":["instance:admin"],"app":"shop"}`, 422, "invalid", "scopes"),
 		with(key("admin's of no admin", `{"scopes":["instance:admin"],"principal":"ann"}`, 422, "invalid", "scopes"), ann, testKey),

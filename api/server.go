@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/time/rate"
 
 	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/picloud"
@@ -84,9 +83,10 @@ type server struct {
 	Options
 	auth      *auth.Authenticator
 	rules     map[string]rule // by method and route
-	strangers *rate.Limiter
+	strangers *strangers
 	limiters  limiters
 	signIns   signIns
+	readiness readiness
 }
 
 // New makes the handler of everything that PiCloud serves over HTTP.

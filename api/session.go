@@ -31,13 +31,15 @@ func newSignIns() signIns {
 // visitor is what a request says besides its content.
 type visitor struct {
 	ip, requestID string
-	secured       bool // the connection is encrypted
+	secured       bool   // the connection is encrypted
+	token         string // of the session, see tokenOf
 }
 
 type visitorKey struct{}
 
 func (s *server) withVisitor(c *gin.Context) {
 	v := visitor{ip: c.ClientIP(), requestID: c.Writer.Header().Get(requestIDHeader), secured: s.secured(c)}
+	v.token = tokenOf(c, v.secured)
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), visitorKey{}, v))
 }
 
@@ -59,26 +61,26 @@ func errCrossOrigin() error {
 }
 
 // tokenOf gives the session's token of a request; "" if there is none, and for the ingress: any page may link there.
-func tokenOf(c *gin.Context) string {
+func tokenOf(c *gin.Context, secured bool) string {
 	if isIngress(c) || c.GetHeader("Authorization") != "" {
 		return ""
 	}
-	cookie, err := c.Request.Cookie(auth.SessionCookie)
+	cookie, err := c.Request.Cookie(auth.CookieName(auth.SessionCookie, secured))
 	if err != nil {
 		return ""
 	}
 	return cookie.Value
 }
 
-// dropSession takes the session's cookie out of the headers of a request, and leaves others.
+// dropSession takes the server's own cookies out of the headers of a request, and leaves others.
 func dropSession(h http.Header) {
 	cookies := (&http.Request{Header: h}).Cookies()
-	if !slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return c.Name == auth.SessionCookie }) {
+	if !slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return auth.IsCookie(c.Name) }) {
 		return
 	}
 	h.Del("Cookie")
 	for _, c := range cookies {
-		if c.Name != auth.SessionCookie {
+		if !auth.IsCookie(c.Name) {
 			(&http.Request{Header: h}).AddCookie(c)
 		}
 	}
@@ -86,7 +88,7 @@ func dropSession(h http.Header) {
 
 // take counts an attempt from an address, and for a name unless it is "".
 func (l signIns) take(address, name string) error {
-	decisions := []ratelimit.Decision{l.addresses.Take(address)}
+	decisions := []ratelimit.Decision{l.addresses.Take(network(address))}
 	if name != "" {
 		decisions = append(decisions, l.names.Take(name[:min(len(name), 100)]))
 	}
@@ -181,8 +183,8 @@ func (s *server) CreateSession(ctx context.Context, request CreateSessionRequest
 }
 
 // DeleteSession implements StrictServerInterface.
-func (s *server) DeleteSession(ctx context.Context, request DeleteSessionRequestObject) (DeleteSessionResponseObject, error) {
-	if token := deref(request.Params.PicloudSession); token != "" {
+func (s *server) DeleteSession(ctx context.Context, _ DeleteSessionRequestObject) (DeleteSessionResponseObject, error) {
+	if token := visitorFrom(ctx).token; token != "" {
 		if err := s.Sessions.DeleteSession(ctx, auth.Digest(token)); err != nil {
 			return nil, err
 		}

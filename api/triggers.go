@@ -254,6 +254,7 @@ func (s *server) FireTrigger(ctx context.Context, request FireTriggerRequestObje
 	if err := s.Outbox.Enqueue(ctx, f, event); err != nil {
 		return nil, err
 	}
+	picloud.RecordAudit(ctx, "trigger", t.ID, nil, map[string]any{"execution": f.ExecutionID})
 	return FireTrigger202JSONResponse{
 		Body: Accepted{ID: f.ExecutionID, Status: AcceptedStatusQueued}, Headers: FireTrigger202ResponseHeaders{Location: executionPath(app.Slug, f.ExecutionID)},
 	}, nil

@@ -23,11 +23,8 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// OIDCCookie holds what a browser brings back from the provider; OIDCLifetime is how long it may take there.
-const (
-	OIDCCookie   = "picloud_oidc"
-	OIDCLifetime = 10 * time.Minute
-)
+// OIDCLifetime is how long a person may take at the provider.
+const OIDCLifetime = 10 * time.Minute
 
 // oidcTimeout is for one request to the provider.
 const oidcTimeout = 10 * time.Second

@@ -3,7 +3,9 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -11,14 +13,35 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// SessionCookie is the name of the cookie that holds a session's token.
-const SessionCookie = "picloud_session"
+// The cookies: SessionCookie holds a session's token, OIDCCookie what a browser brings back from the provider. [CookieName] gives their names on a connection.
+const (
+	SessionCookie = "picloud_session"
+	OIDCCookie    = "picloud_oidc"
+)
+
+// hostPrefix begins the name of a cookie that browsers take from this very host only, and over TLS only, so that no other host of the domain can set it: RFC 6265bis, section 4.1.3.2.
+const hostPrefix = "__Host-"
+
+// CookieName gives the name of a cookie on a connection that is encrypted, or not.
+func CookieName(cookie string, secure bool) string {
+	if secure {
+		return hostPrefix + cookie
+	}
+	return cookie
+}
+
+// IsCookie says whether that is the name of one of the cookies.
+func IsCookie(name string) bool {
+	name = strings.TrimPrefix(name, hostPrefix)
+	return name == SessionCookie || name == OIDCCookie
+}
 
 // SessionLifetime is how long a session lasts.
 const SessionLifetime = 12 * time.Hour
 
 // nobodysHash is compared where there is no hash, so that a name that is not there takes as long as a wrong password. No password has it.
-const nobodysHash = "$argon2id$v=19$m=65536,t=1,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+var nobodysHash = fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+	hashParams.Memory, hashParams.Iterations, hashParams.Parallelism)
 
 // SignIn gives the person with that name and password. Unauthenticated "wrong_credentials" for every reason that it cannot.
 func SignIn(ctx context.Context, sessions picloud.Sessions, name, password string) (picloud.Principal, error) {
@@ -62,7 +85,7 @@ func NewSession(ctx context.Context, sessions picloud.Sessions, p picloud.Princi
 // Cookie gives the cookie of a token; with "" the one that takes it away.
 func Cookie(token string, secure bool) *http.Cookie {
 	c := &http.Cookie{ //nolint:gosec // Secure where the connection is
-		Name: SessionCookie, Value: token, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, MaxAge: int(SessionLifetime.Seconds()),
+		Name: CookieName(SessionCookie, secure), Value: token, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode, MaxAge: int(SessionLifetime.Seconds()),
 	}
 	if token == "" {
 		c.MaxAge = -1

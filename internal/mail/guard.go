@@ -2,9 +2,12 @@ package mail
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/picloud/picloud/internal/ratelimit"
 )
 
 // guard is a listener that bounds the connections, in all and from one address, and in time, and can end them politely.
@@ -112,10 +115,8 @@ func (c *guarded) Close() error {
 	return c.Conn.Close() //nolint:wrapcheck // a net.Conn
 }
 
-// network is what counts as one address: an IPv6 host has a whole /64.
+// network is what counts as one address.
 func network(ip net.IP) string {
-	if ip.To4() == nil && len(ip) == net.IPv6len {
-		return ip.Mask(net.CIDRMask(64, 128)).String()
-	}
-	return ip.String()
+	address, _ := netip.AddrFromSlice(ip) // the zero Addr for none
+	return ratelimit.Network(address)
 }

@@ -41,7 +41,7 @@ type ServerOptions struct {
 	CommandTimeout    time.Duration // for one command, and for a whole message; 0 = two minutes
 	ConnectionTimeout time.Duration // for all that is said on one connection; 0 = 15 minutes
 
-	Log             logrus.FieldLogger
+	Log logrus.FieldLogger
 }
 
 // Server takes mails by SMTP. It relays nothing, and wants no login: it answers 250 when the firings of a mail are durable.

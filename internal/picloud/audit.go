@@ -81,8 +81,13 @@ func RecordAudit(ctx context.Context, targetKind, targetID string, before, after
 	}
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	d.entry.TargetKind, d.entry.TargetID = targetKind, targetID
-	d.entry.Before, d.entry.After = auditJSON(before), auditJSON(after)
+	d.entry = d.entry.Of(targetKind, targetID, before, after)
+}
+
+// Of gives the entry with another target, and its state before and after; see [RecordAudit].
+func (e AuditEntry) Of(targetKind, targetID string, before, after any) AuditEntry {
+	e.TargetKind, e.TargetID, e.Before, e.After = targetKind, targetID, auditJSON(before), auditJSON(after)
+	return e
 }
 
 func auditJSON(v any) json.RawMessage {

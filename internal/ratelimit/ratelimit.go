@@ -4,6 +4,7 @@ package ratelimit
 import (
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -107,6 +108,19 @@ func (d Decision) WriteHeaders(h http.Header) {
 	if !d.Allowed {
 		h.Set("Retry-After", strconv.Itoa(max(seconds(d.RetryAfter), 1)))
 	}
+}
+
+// Network is what counts as one caller by address: an IPv6 host has a whole /64 to choose addresses from, and an IPv4 host one address.
+func Network(address netip.Addr) string {
+	address = address.Unmap().WithZone("")
+	if address.Is4() {
+		return address.String()
+	}
+	prefix, err := address.Prefix(64)
+	if err != nil { // the zero Addr
+		return ""
+	}
+	return prefix.Addr().String()
 }
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

@@ -19,6 +19,16 @@ func audit(ctx context.Context, q *sqlc.Queries, kind, id string, before, after 
 	return insertAudit(ctx, q, entry)
 }
 
+// auditAlso writes a further entry of the request: of what its change brings with it, in that app.
+func auditAlso(ctx context.Context, q *sqlc.Queries, app, kind, id string, before, after any) error {
+	entry, pending := picloud.AuditFrom(ctx).Pending()
+	if !pending {
+		return nil
+	}
+	entry.App = app
+	return insertAudit(ctx, q, entry.Of(kind, id, before, after))
+}
+
 // audited ends a change that wrote its audit entry in its own transaction: when that is committed, the entry is in the log.
 func (s *Store) audited(ctx context.Context, err error) error {
 	if err == nil {

@@ -92,7 +92,11 @@ func (s *Store) UpdatePrincipal(ctx context.Context, id string, patch picloud.Pr
 				return err
 			}
 		}
-		return audit(ctx, q, "principal", p.Name, principalView(before), principalView(p))
+		after := principalView(p)
+		if patch.PasswordHash != nil {
+			after["password_changed"] = true
+		}
+		return audit(ctx, q, "principal", p.Name, principalView(before), after)
 	})
 	return p, stopped, err
 }
@@ -149,12 +153,17 @@ func endSessions(ctx context.Context, q *sqlc.Queries, principalID string) error
 
 // stopTriggers disables what a principal registered, and gives the ids of those of kind cron: their timers are to go.
 func stopTriggers(ctx context.Context, q *sqlc.Queries, principal, what string) ([]string, error) {
-	rows, err := q.PrincipalStopTriggers(ctx, fmt.Sprintf("principal %q is %s: register the trigger as another by enabling it", principal, what), principal)
+	reason := fmt.Sprintf("principal %q is %s: register the trigger as another by enabling it", principal, what)
+	rows, err := q.PrincipalStopTriggers(ctx, reason, principal)
 	if err != nil {
 		return nil, fmt.Errorf("disable triggers of principal: %w", err)
 	}
 	var cron []string
 	for _, r := range rows {
+		err := auditAlso(ctx, q, r.App, "trigger", r.ID, map[string]any{"name": r.Name, "enabled": true}, map[string]any{"name": r.Name, "enabled": false, "disabled_reason": reason})
+		if err != nil {
+			return nil, err
+		}
 		if picloud.Kind(r.Kind) == picloud.KindCron {
 			cron = append(cron, r.ID)
 		}

@@ -25,6 +25,10 @@ func (s *Store) PutScript(ctx context.Context, appID string, v picloud.ScriptVer
 		if script, err = q.ScriptUpsert(ctx, appID, v.Script); err != nil {
 			return fmt.Errorf("upsert script: %w", err)
 		}
+		var before any // a new script has no active version yet
+		if script.ActiveVersion > 0 {
+			before = activeView(int(script.ActiveVersion))
+		}
 		stored, err = q.ScriptVersionBySHA256(ctx, appID, v.Script, v.SHA256)
 		if isMissing(err) {
 			created = true
@@ -41,7 +45,7 @@ func (s *Store) PutScript(ctx context.Context, appID string, v picloud.ScriptVer
 				return fmt.Errorf("activate version: %w", err)
 			}
 		}
-		return audit(ctx, q, "script", v.Script, nil, map[string]any{"version": stored.Version, "sha256": stored.SHA256, "active_version": script.ActiveVersion})
+		return audit(ctx, q, "script", v.Script, before, map[string]any{"version": stored.Version, "sha256": stored.SHA256, "active_version": script.ActiveVersion})
 	})
 	if s.audited(ctx, err) != nil {
 		return picloud.Script{}, picloud.ScriptVersion{}, false, err

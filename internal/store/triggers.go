@@ -182,7 +182,7 @@ func lockLanes(ctx context.Context, q *sqlc.Queries, t picloud.Trigger) error {
 func triggerView(t picloud.Trigger) map[string]any {
 	view := map[string]any{
 		"name": t.Name, "kind": t.Kind, "script": t.Script, "enabled": t.Enabled, "retry": t.Retry, "registered_by_principal": t.RegisteredByPrincipal,
-		"max_depth": t.MaxDepth, "cycle": t.Cycle, "flow": t.Flow,
+		"max_depth": t.MaxDepth, "cycle": t.Cycle, "flow": t.Flow, "filter": t.Filter, "disabled_reason": t.DisabledReason,
 	}
 	fields := reflect.ValueOf(t)
 	for i := range fields.NumField() {

@@ -33,7 +33,7 @@ SELECT count(*) FROM principals WHERE instance_admin AND NOT disabled AND delete
 -- Disables the triggers of a principal that may not act any more.
 UPDATE triggers SET enabled = false, disabled_reason = @reason, updated_at = now()
 WHERE registered_by_principal = @principal AND enabled
-RETURNING id, kind;
+RETURNING id, kind, name, (SELECT slug FROM apps WHERE apps.id = triggers.app_id)::text AS app;
 
 -- name: MemberPut :one
 INSERT INTO app_members (app_id, principal_id, role) VALUES (@app_id, @principal_id, @role)

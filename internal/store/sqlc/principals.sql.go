@@ -307,12 +307,14 @@ func (q *Queries) PrincipalPersonByEmail(ctx context.Context, email string) (Pri
 const PrincipalStopTriggers = `-- name: PrincipalStopTriggers :many
 UPDATE triggers SET enabled = false, disabled_reason = $1, updated_at = now()
 WHERE registered_by_principal = $2 AND enabled
-RETURNING id, kind
+RETURNING id, kind, name, (SELECT slug FROM apps WHERE apps.id = triggers.app_id)::text AS app
 `
 
 type PrincipalStopTriggersRow struct {
 	ID   string
 	Kind string
+	Name string
+	App  string
 }
 
 // Disables the triggers of a principal that may not act any more.
@@ -325,7 +327,12 @@ func (q *Queries) PrincipalStopTriggers(ctx context.Context, reason string, prin
 	items := []PrincipalStopTriggersRow{}
 	for rows.Next() {
 		var i PrincipalStopTriggersRow
-		if err := rows.Scan(&i.ID, &i.Kind); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Name,
+			&i.App,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
