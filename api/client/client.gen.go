@@ -1939,12 +1939,6 @@ type ListPrincipalsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
-// DeleteSessionParams defines parameters for DeleteSession.
-type DeleteSessionParams struct {
-	// PicloudSession The session.
-	PicloudSession *string `form:"picloud_session,omitempty" json:"picloud_session,omitempty"`
-}
-
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
@@ -2828,11 +2822,11 @@ type ClientInterface interface {
 	// Ends the session of the cookie, if there is one, at once.
 	//
 	// Corresponds with DELETE /v1/session (the `DeleteSession` operationId).
-	DeleteSession(ctx context.Context, params *DeleteSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Sign in
 	//
-	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes any type of body and a specified content type.
@@ -2842,7 +2836,7 @@ type ClientInterface interface {
 
 	// CreateSession Sign in
 	//
-	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4484,8 +4478,8 @@ func (c *Client) PatchPrincipal(ctx context.Context, principal PrincipalID, body
 // Ends the session of the cookie, if there is one, at once.
 //
 // Corresponds with DELETE /v1/session (the `DeleteSession` operationId).
-func (c *Client) DeleteSession(ctx context.Context, params *DeleteSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteSessionRequest(c.Server, params)
+func (c *Client) DeleteSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSessionRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4498,7 +4492,7 @@ func (c *Client) DeleteSession(ctx context.Context, params *DeleteSessionParams,
 
 // CreateSessionWithBody Sign in
 //
-// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes any type of body and a specified content type.
@@ -4518,7 +4512,7 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, contentType string, 
 
 // CreateSession Sign in
 //
-// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes a body of the `application/json` content type.
@@ -8463,7 +8457,7 @@ func NewPatchPrincipalRequestWithBody(server string, principal PrincipalID, cont
 }
 
 // NewDeleteSessionRequest constructs an http.Request for the DeleteSession method
-func NewDeleteSessionRequest(server string, params *DeleteSessionParams) (*http.Request, error) {
+func NewDeleteSessionRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -8486,23 +8480,6 @@ func NewDeleteSessionRequest(server string, params *DeleteSessionParams) (*http.
 		return nil, err
 	}
 
-	if params != nil {
-
-		if params.PicloudSession != nil {
-			var cookieParam0 string
-
-			cookieParam0, err = runtime.StyleParamWithOptions("simple", true, "picloud_session", *params.PicloudSession, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationCookie, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			cookie0 := &http.Cookie{
-				Name:  "picloud_session",
-				Value: cookieParam0,
-			}
-			req.AddCookie(cookie0)
-		}
-	}
 	return req, nil
 }
 
@@ -9461,11 +9438,11 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/session (the `DeleteSession` operationId).
-	DeleteSessionWithResponse(ctx context.Context, params *DeleteSessionParams, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error)
+	DeleteSessionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error)
 
 	// CreateSessionWithBodyWithResponse Sign in
 	//
-	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9475,7 +9452,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithResponse Sign in
 	//
-	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+	// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 	// sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -16437,8 +16414,8 @@ func (c *ClientWithResponses) PatchPrincipalWithResponse(ctx context.Context, pr
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/session (the `DeleteSession` operationId).
-func (c *ClientWithResponses) DeleteSessionWithResponse(ctx context.Context, params *DeleteSessionParams, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error) {
-	rsp, err := c.DeleteSession(ctx, params, reqEditors...)
+func (c *ClientWithResponses) DeleteSessionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error) {
+	rsp, err := c.DeleteSession(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16447,7 +16424,7 @@ func (c *ClientWithResponses) DeleteSessionWithResponse(ctx context.Context, par
 
 // CreateSessionWithBodyWithResponse Sign in
 //
-// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -16463,7 +16440,7 @@ func (c *ClientWithResponses) CreateSessionWithBodyWithResponse(ctx context.Cont
 
 // CreateSessionWithResponse Sign in
 //
-// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax, Secure over TLS) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
+// By name and password, or with an API key as the password (then the name does not matter, and the session has the key's rights and ends with it); the cookie `picloud_session` (HttpOnly, SameSite=Lax; over TLS Secure, and named `__Host-picloud_session`) is good for 12 hours, for everything but `/run`. Requests that change something and come from other
 // sites are refused (403 `cross_origin`). 401 `wrong_credentials`; 429 after 10 attempts for one name or from one address, then one every 6 seconds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

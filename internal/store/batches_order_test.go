@@ -152,7 +152,8 @@ func TestBatchesHoldUnderEverySchedule(t *testing.T) {
 					m.end(run.key, text, "dead_lettered")
 				}
 			default:
-				require.NoError(r, s.CancelExecution(t.Context(), run.firing, time.Now()))
+				_, err := s.CancelExecution(t.Context(), run.firing, time.Now(), nil)
+				require.NoError(r, err)
 				for _, text := range run.texts {
 					m.end(run.key, text, "canceled")
 				}
