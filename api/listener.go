@@ -12,7 +12,6 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
-	pingTimeout       = 15 * time.Second
 )
 
 // Patience is how long a listener waits for a caller that sends or takes slowly. Zero fields = one minute.
@@ -23,7 +22,8 @@ type Patience struct {
 
 const defaultPatience = time.Minute
 
-// NewHTTPServer makes the server of handler on addr. Nobody holds a connection of it by being slow: headers, bodies, answers and idle connections all have their time.
+// NewHTTPServer makes the server of handler on addr. Nobody holds a connection of it by being slow: headers, bodies, answers and idle connections all have their time. It
+// speaks HTTP/1.1 only: what is wrong with HTTP/2 servers is its proxy's to mend.
 func NewHTTPServer(addr string, handler http.Handler, patience Patience) *http.Server {
 	if patience.Body == 0 {
 		patience.Body = defaultPatience
@@ -31,17 +31,24 @@ func NewHTTPServer(addr string, handler http.Handler, patience Patience) *http.S
 	if patience.Answer == 0 {
 		patience.Answer = defaultPatience
 	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	return &http.Server{
-		Addr: addr, Handler: patience.limit(handler),
+		Protocols: protocols,
+		Addr:      addr, Handler: patience.limit(handler),
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		HTTP2: &http.HTTP2Config{SendPingTimeout: defaultPatience, PingTimeout: pingTimeout, WriteByteTimeout: patience.Answer},
 	}
 }
 
-// limit sets the deadlines of a connection (HTTP/2: of a stream) as its requests go on.
+// limit sets the deadlines of a connection as its requests go on. It refuses CONNECT: this is no proxy.
 func (p Patience) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection := http.NewResponseController(w)
+		if r.Method == http.MethodConnect {
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		_ = connection.SetWriteDeadline(time.Time{}) // that of the answer before; what has no deadlines (a recorder) does without
 		if r.Body != nil && r.Body != http.NoBody {
 			_ = connection.SetReadDeadline(time.Now().Add(p.Body))

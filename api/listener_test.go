@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -17,17 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serve serves handler on a real socket, with the listener's limits, and gives its URL. Over TLS it speaks HTTP/2.
-func serve(t *testing.T, handler http.Handler, patience Patience, secured bool) string {
+// serve serves handler on a real socket, with the listener's limits, and gives its URL.
+func serve(t *testing.T, handler http.Handler, patience Patience) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = NewHTTPServer("", handler, patience)
-	if secured {
-		server.EnableHTTP2 = true
-		server.StartTLS()
-	} else {
-		server.Start()
-	}
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -36,7 +30,7 @@ func serve(t *testing.T, handler http.Handler, patience Patience, secured bool) 
 // of one who is refused, or at an address that has no use for it.
 func TestSlowCallersAreCutOff(t *testing.T) {
 	t.Parallel()
-	address := serve(t, newWorld(t).handler, Patience{Body: time.Second}, false)
+	address := serve(t, newWorld(t).handler, Patience{Body: time.Second})
 	const body = "Host: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n\""
 	for name, beginning := range map[string]string{
 		"headers":                 "GET /v1/apps HTTP/1.1\r\nHost: x\r\nX-Slow: ",
@@ -100,34 +94,37 @@ func drip(conn net.Conn, beginning string) error {
 // A caller that asks for much and takes nothing holds no handler either.
 func TestCallersWhoDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
-	for name, secured := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ended, protocol := make(chan error, 1), make(chan string, 1)
-			address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				protocol <- r.Proto
-				much := make([]byte, 1<<20)
-				for {
-					if _, err := w.Write(much); err != nil {
-						ended <- err
-						return
-					}
-				}
-			}), Patience{Answer: time.Second}, secured)
-			client := &http.Client{Transport: &http.Transport{
-				TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: secured, //nolint:gosec // a certificate of the test
-			}}
-			answer, err := client.Get(address)
-			require.NoError(t, err)
-			t.Cleanup(func() { _ = answer.Body.Close() })
-			assert.Contains(t, <-protocol, name)
-			select {
-			case <-ended:
-			case <-time.After(2 * time.Minute):
-				t.Fatal("the handler still writes")
+	ended := make(chan error, 1)
+	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		much := make([]byte, 1<<20)
+		for {
+			if _, err := w.Write(much); err != nil {
+				ended <- err
+				return
 			}
-		})
+		}
+	}), Patience{Answer: time.Second})
+	answer, err := http.Get(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = answer.Body.Close() })
+	select {
+	case <-ended:
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the handler still writes")
 	}
+}
+
+func TestConnectIsRefused(t *testing.T) {
+	t.Parallel()
+	address := serve(t, newWorld(t).handler, Patience{})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, address+"/run/shop/hello", nil)
+	require.NoError(t, err)
+	r.URL.Opaque = "/run/shop/hello"
+	r.Header.Set("Authorization", "Bearer "+testKey)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	_ = answer.Body.Close()
+	assert.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode)
 }
 
 // One who takes an answer slowly, and does take it, gets all of it; and the next request of the connection has its own time.
@@ -141,7 +138,7 @@ func TestSlowReadersGetTheirAnswer(t *testing.T) {
 			return
 		}
 		_, _ = io.WriteString(w, "little")
-	}), Patience{Body: 10 * time.Second, Answer: 10 * time.Second}, false)
+	}), Patience{Body: 10 * time.Second, Answer: 10 * time.Second})
 	for _, body := range []string{"much", "", "x"} {
 		answer, err := http.Post(address, "text/plain", strings.NewReader(body))
 		require.NoError(t, err)
@@ -158,7 +155,7 @@ func TestSlowReadersGetTheirAnswer(t *testing.T) {
 
 func TestLargeHeadersAreRefused(t *testing.T) {
 	t.Parallel()
-	address := serve(t, newWorld(t).handler, Patience{}, false)
+	address := serve(t, newWorld(t).handler, Patience{})
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/apps", nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+testKey)

@@ -153,7 +153,7 @@ func listen(c config.Config) (net.Listener, error) {
 		if secured, err = certificate.Load(certificate.Files{Cert: c.TLSCertFile, Key: c.TLSKeyFile}); err != nil {
 			return nil, fmt.Errorf("PICLOUD_TLS_CERT_FILE, PICLOUD_TLS_KEY_FILE: %w", err)
 		}
-		secured.NextProtos = []string{"h2", "http/1.1"}
+		secured.NextProtos = []string{"http/1.1"}
 	}
 	listener, err := net.Listen("tcp", c.HTTPAddr)
 	if err != nil {
