@@ -245,6 +245,21 @@ func TestWaitForAnExecution(t *testing.T) {
 			require.Equal(t, 5*time.Second, took)
 		})
 	})
+	t.Run("whose workflow is not closed yet: soon after its end", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.engine.run(picloud.Firing{ExecutionID: testID(60), AppID: "app-shop"})
+			time.AfterFunc(5*time.Second, func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.executions[testID(60)] = picloud.Execution{ID: testID(60), AppID: "app-shop", Status: picloud.StatusSucceeded}
+			})
+			status, took := get(w, t.Context(), testID(60), "30s")
+			require.Equal(t, "succeeded", status)
+			require.LessOrEqual(t, took, 5*time.Second+lastLook)
+		})
+	})
 	t.Run("that is queued: soon after its end", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {

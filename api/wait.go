@@ -67,7 +67,7 @@ func (s *server) waitExecution(ctx context.Context, app picloud.App, id string, 
 			return x, err
 		}
 		if x.Status != picloud.StatusQueued && !closed {
-			if closed = s.Engine.Await(waiting, id) == nil; closed {
+			if closed = s.awaitRunning(waiting, app, x.ID); closed {
 				continue
 			}
 		}
@@ -77,6 +77,25 @@ func (s *server) waitExecution(ctx context.Context, app picloud.App, id string, 
 		}
 		if err := ctx.Err(); err != nil {
 			return x, err
+		}
+	}
+}
+
+// awaitRunning waits for the end of an execution that runs; false when ctx is over or the engine does not answer. The end is in the store before the workflow is closed, long before where the
+// engine has a backlog: so the store is asked too.
+func (s *server) awaitRunning(ctx context.Context, app picloud.App, id string) bool {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	closed := make(chan error, 1)
+	go func() { closed <- s.Engine.Await(ctx, id) }()
+	for look := firstLook; ; look = min(2*look, lastLook) {
+		select {
+		case err := <-closed:
+			return err == nil
+		case <-time.After(look):
+			if x, err := s.Executions.Execution(ctx, app.ID, id); err == nil && x.Status.Final() {
+				return true
+			}
 		}
 	}
 }
