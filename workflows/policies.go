@@ -62,7 +62,8 @@ func attempts(f picloud.Firing, failed, count int, left time.Duration) workflow.
 			MaximumAttempts:        int32(min(count, math.MaxInt32)), // at least 1
 			NonRetryableErrorTypes: nonRetryable,
 		},
-		Summary: attemptSummary(f, failed+1, count),
+		Priority: temporal.Priority{FairnessKey: f.App}, // the backlog of one app's retries and long scripts holds back nobody else's
+		Summary:  attemptSummary(f, failed+1, count),
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
+
+	"github.com/picloud/picloud/workflows"
 )
 
 // clusterName is how a lone Temporal cluster calls itself. It is stored in the database: never change it.
@@ -36,6 +38,11 @@ func newSettings() *dynamicconfig.MemoryClient {
 		// One process: a queue in four parts is four pollers' worth of idle queries, and forwarding between them.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+
+		// Attempts that go through the task queue take turns by their fairness key, the app.
+		dynamicconfig.MatchingEnableFairness.Key(): []dynamicconfig.ConstrainedValue{
+			{Constraints: dynamicconfig.Constraints{TaskQueueName: workflows.ScriptsTaskQueue}, Value: true},
+		},
 
 		// How far ahead the timers of a shard are read: a shorter timer that is set later waits for the next look. The default of 1 s makes every retry
 		// take a second at least.
