@@ -128,7 +128,7 @@ func (p portioner) portions(due []sqlc.BatchDueRow) (batches [][]sqlc.BatchDueRo
 			}
 			for len(rest) > 0 {
 				n := p.fitting(rest)
-				if n < p.size && n == len(rest) && !slices.ContainsFunc(rest, ripe) {
+				if n < p.size && n == len(rest) && !slices.ContainsFunc(rest, p.urgent) {
 					break
 				}
 				batches, rest = append(batches, rest[:n]), rest[n:]
@@ -151,7 +151,7 @@ func (p portioner) head(messages []sqlc.BatchDueRow) []sqlc.BatchDueRow {
 		together = messages[:i]
 	}
 	n := p.fitting(together)
-	if n < p.size && n == len(messages) && !slices.ContainsFunc(messages, ripe) {
+	if n < p.size && n == len(messages) && !slices.ContainsFunc(messages, p.urgent) {
 		return nil
 	}
 	return together[:n]
@@ -168,10 +168,15 @@ func (p portioner) fitting(messages []sqlc.BatchDueRow) (n int) {
 }
 
 func (p portioner) key(m sqlc.BatchDueRow) batchKey {
-	return batchKey{m.OrderingKey, value(m.ReplayOf), m.Tried, m.ReplayOf == nil && int(m.Depth) > p.deepest}
+	return batchKey{m.OrderingKey, value(m.ReplayOf), m.Tried, p.tooDeep(m)}
 }
 
-func ripe(m sqlc.BatchDueRow) bool { return m.Ripe }
+func (p portioner) tooDeep(m sqlc.BatchDueRow) bool {
+	return m.ReplayOf == nil && int(m.Depth) > p.deepest
+}
+
+// urgent says whether the message waits for no others: it has waited for the window, or is cut anyway.
+func (p portioner) urgent(m sqlc.BatchDueRow) bool { return m.Ripe || p.tooDeep(m) }
 
 // framed is the size of a message as an element of the batch's data.
 func framed(m sqlc.BatchDueRow) int { return int(m.Bytes) + len(`{"id":"","data":},`) + len(m.EventID) }

@@ -238,21 +238,24 @@ func TestMessagesOfATriggerThatGoesRunAsBatchesOfOne(t *testing.T) {
 func TestMessagesThatAreCutAreNotInABatchWithOthers(t *testing.T) {
 	t.Parallel()
 	s, app := shopWithQueue(t)
-	batcher(t, s, app, picloud.QueueConfig{BatchSize: 10}, 1)
+	batcher(t, s, app, picloud.QueueConfig{BatchSize: 3, BatchWindow: time.Hour}, 1)
 	sendAll(t, s, app, "a")
 	_, err := s.Send(t.Context(), app, picloud.QueueMessage{Queue: "mail", Data: json.RawMessage(`"deep"`)}, picloud.Origin{Depth: 16, RootID: newID(), ExecutionID: newID()})
 	require.NoError(t, err)
 	sendAll(t, s, app, "b")
-	firings := claim(t, s)
-	require.Len(t, firings, 2)
-	for _, f := range firings {
-		_, texts := contents(t, s, f)
-		if f.Depth > f.MaxDepth {
-			require.Equal(t, []string{"deep"}, texts)
-		} else {
-			require.Equal(t, []string{"a", "b"}, texts)
-		}
-	}
+	cut := claim(t, s)
+	require.Len(t, cut, 1)
+	_, texts := contents(t, s, cut[0])
+	require.Equal(t, []string{"deep"}, texts)
+	require.Greater(t, cut[0].Depth, cut[0].MaxDepth)
+	in, _, err := s.NextDue(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, in, 50*time.Minute, "the others wait for their window")
+	sendAll(t, s, app, "c")
+	others := claim(t, s)
+	require.Len(t, others, 1)
+	_, texts = contents(t, s, others[0])
+	require.Equal(t, []string{"a", "b", "c"}, texts)
 }
 
 // While dispatchers claim, people cancel messages and change batch_size: no message takes effect twice, none that was canceled does, and none is lost.
