@@ -14,13 +14,13 @@ import (
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
-// liarFrame gives what a child that lies in one way answers to a run.
-func liarFrame(how string) []byte {
-	done := func(head string, body string) []byte {
-		return frame.Append(nil, frame.Frame{Kind: frame.KindDone, Head: []byte(head), Body: []byte(body)})
+// liarFrame gives what a child that lies in one way answers to the run with a number.
+func liarFrame(how string, run uint32) []byte {
+	done := func(head frame.Done, body string) []byte {
+		return frame.Append(nil, frame.New(frame.KindDone, run, head, []byte(body)))
 	}
-	call := func(id uint32, head string) []byte {
-		return frame.Append(nil, frame.Frame{Kind: frame.KindCall, ID: id, Head: []byte(head)})
+	call := func(id uint32, head frame.Call) []byte {
+		return frame.Append(nil, frame.New(frame.KindCall, id, head, nil))
 	}
 	switch how {
 	case "unknown kind":
@@ -35,32 +35,38 @@ func liarFrame(how string) []byte {
 		b := frame.Append(nil, frame.Frame{Kind: frame.KindDone})
 		binary.LittleEndian.PutUint32(b[5:], 1<<31)
 		return b
-	case "no JSON":
-		return done("{", "null")
+	case "no head":
+		return frame.Append(nil, frame.Frame{Kind: frame.KindDone, ID: run, Body: []byte("null")})
+	case "malformed head":
+		return frame.Append(nil, frame.Frame{Kind: frame.KindDone, ID: run, Head: []byte{0xff, 0xff, 0xff, 0xff, 0x7f}, Body: []byte("null")})
+	case "another run's end":
+		return frame.Append(nil, frame.New(frame.KindDone, run+1, frame.Done{}, []byte("null")))
+	case "another run's log":
+		return frame.Append(nil, frame.New(frame.KindLog, run+1, frame.Log{Level: "info"}, []byte("line")))
 	case "result that is no JSON":
-		return done("{}", "{")
+		return done(frame.Done{}, "{")
 	case "reason of the platform":
-		return done(`{"failure":{"reason":"depth_exceeded"}}`, "")
+		return done(frame.Done{Failure: &picloud.ScriptError{Reason: picloud.ReasonDepthExceeded}}, "")
 	case "header with a line break":
-		return done(`{"response":true,"status":200,"headers":[["a","b\r\nc: d"]]}`, "")
+		return done(frame.Done{Response: true, Status: 200, Headers: [][2]string{{"a", "b\r\nc: d"}}}, "")
 	case "status":
-		return done(`{"response":true,"status":1}`, "")
+		return done(frame.Done{Response: true, Status: 1}, "")
 	case "unknown operation":
-		return call(1, `{"op":"kv.drop"}`)
+		return call(1, frame.Call{Op: "kv.drop"})
 	case "too many calls":
 		var b []byte
 		for i := range uint32(picloud.DefaultLimits.HostCalls + 1) {
-			b = append(b, call(i, `{"op":"kv.get","c":"a","k":"b"}`)...)
+			b = append(b, call(i, frame.Call{Op: frame.OpKVGet, Collection: "a", Key: "b"})...)
 		}
 		return b
 	case "too many effects":
 		var b []byte
 		for i := range uint32(picloud.DefaultLimits.Effects + 1) {
-			b = append(b, call(i, `{"op":"kv.delete","c":"a","k":"b"}`)...)
+			b = append(b, call(i, frame.Call{Op: frame.OpKVDelete, Collection: "a", Key: "b"})...)
 		}
 		return b
 	case "too much log":
-		f := frame.Append(nil, frame.New(frame.KindLog, 0, frame.Log{Level: "info"}, make([]byte, 60<<10)))
+		f := frame.Append(nil, frame.New(frame.KindLog, run, frame.Log{Level: "info"}, make([]byte, 60<<10)))
 		return append(f, f...)
 	case "half a frame":
 		return []byte{1, 2, 3}
@@ -69,7 +75,8 @@ func liarFrame(how string) []byte {
 }
 
 var liars = map[string]string{ // to the type of the failure
-	"unknown kind": "SandboxDied", "kind of the server": "SandboxDied", "giant frame": "SandboxDied", "giant head": "SandboxDied", "no JSON": "SandboxDied",
+	"unknown kind": "SandboxDied", "kind of the server": "SandboxDied", "giant frame": "SandboxDied", "giant head": "SandboxDied", "no head": "SandboxDied", "malformed head": "SandboxDied",
+	"another run's end": "SandboxDied", "another run's log": "SandboxDied",
 	"result that is no JSON": "SandboxDied", "reason of the platform": "SandboxDied", "header with a line break": "SandboxDied", "status": "SandboxDied",
 	"unknown operation": "SandboxDied", "too many calls": "HostCallLimitExceeded", "too many effects": "EffectLimitExceeded", "too much log": "SandboxDied",
 	"half a frame": "SandboxDied", "nothing": "SandboxDied",
@@ -98,10 +105,11 @@ func lie(how string) {
 		_, _ = unix.Poll(fds, -1)
 		os.Exit(7)
 	}
-	if _, err := frames.Next(); err != nil {
+	run, err := frames.Next()
+	if err != nil {
 		os.Exit(0)
 	}
-	_, _ = socket.Write(liarFrame(how))
+	_, _ = socket.Write(liarFrame(how, run.ID))
 	if how == "half a frame" || how == "nothing" {
 		os.Exit(7)
 	}

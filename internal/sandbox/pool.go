@@ -276,8 +276,7 @@ func (p *Pool) discard(c *process) {
 
 // retire ends a process.
 func (p *Pool) retire(c *process) {
-	c.kill()
-	<-c.dead
+	c.bury()
 	p.finished.Add(1)
 }
 

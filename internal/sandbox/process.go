@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -15,11 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox/fault"
 	"github.com/picloud/picloud/internal/sandbox/frame"
+	"github.com/picloud/picloud/internal/sandbox/socket"
 )
 
 // helloWait is how long a new process may take until it is ready; a loaded machine starts a large binary slowly.
@@ -28,8 +25,9 @@ const helloWait = 30 * time.Second
 // maxHello is the largest head of a Hello, in bytes.
 const maxHello = 64 << 10
 
-// readBuffer is how much is read from a child at once, in bytes.
-const readBuffer = 32 << 10
+// patience is how long the server waits for a child with the Go runtime unaware of it: it takes the child's computing for its own. A short script is done
+// within it on a busy machine too; after a long one the next wait is the ordinary one.
+const patience = 4 * time.Millisecond
 
 // childEnv is all the environment that a child has. The collector stays off until the child is hardened: on the way there it would only walk the tables
 // of linked packages (measured on a binary that links Temporal: 33 ms to start with it, 22 ms without).
@@ -38,10 +36,8 @@ var childEnv = []string{"GOGC=off", "GOTRACEBACK=none"}
 // process is one child process. One goroutine uses it at a time; kill may be called from any.
 type process struct {
 	cmd      *exec.Cmd
-	conn     net.Conn
-	raw      syscall.RawConn // of conn
-	input    *bufio.Reader   // of conn
-	frames   *frame.Reader   // of input
+	socket   *socket.Socket
+	frames   *frame.Reader // of socket
 	stderr   *headBuffer
 	dead     chan struct{}                      // closed when the process is gone and its last words are read
 	serving  atomic.Pointer[context.CancelFunc] // ends the calls of the run that it serves, when it is gone; nil between runs
@@ -92,29 +88,21 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 	if err != nil {
 		return nil, fmt.Errorf("make socket pair: %w", err)
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "sandbox"), os.NewFile(uintptr(fds[1]), "sandbox child")
-	conn, err := net.FileConn(ours) // works on a duplicate
-	_ = ours.Close()
+	ours, err := socket.New(fds[0], patience)
+	theirs := os.NewFile(uintptr(fds[1]), "sandbox child")
 	if err != nil {
 		_ = theirs.Close()
-		return nil, fmt.Errorf("open socket: %w", err)
+		return nil, err
 	}
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		_ = theirs.Close()
-		_ = conn.Close()
-		return nil, fmt.Errorf("open socket: %w", err)
-	}
-	input := bufio.NewReaderSize(conn, readBuffer)
 	p := &process{
-		conn: conn, raw: raw, input: input, frames: frame.NewReader(input, maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{},
+		socket: ours, frames: frame.NewReader(ours, maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{},
 	}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdin, p.cmd.Stderr, p.cmd.SysProcAttr = childEnv, folder, theirs, p.stderr, attributes()
 	err = s.start(p.cmd)
 	_ = theirs.Close() // as long as it is open here, the child's death is no end of the socket
 	if err != nil {
-		_ = conn.Close()
+		ours.Close()
 		return nil, fmt.Errorf("start process: %w", err)
 	}
 	go func() {
@@ -125,8 +113,7 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 		}
 	}()
 	if err := p.greet(setup); err != nil {
-		p.kill()
-		<-p.dead
+		p.bury()
 		return nil, fmt.Errorf("greet process: %w (its last words: %q)", err, p.stderr.String())
 	}
 	return p, nil
@@ -134,7 +121,8 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 
 // greet tells the child its setup and waits for its Hello.
 func (p *process) greet(setup frame.Setup) error {
-	_ = p.conn.SetDeadline(time.Now().Add(helloWait))
+	late := time.AfterFunc(helloWait, p.kill)
+	defer late.Stop()
 	if err := p.send(frame.New(frame.KindSetup, 0, setup, nil)); err != nil {
 		return err
 	}
@@ -150,31 +138,38 @@ func (p *process) greet(setup frame.Setup) error {
 		return err
 	}
 	p.warnings = hello.Warnings
-	return p.conn.SetDeadline(time.Time{})
+	return nil
 }
 
 // send writes one frame.
 func (p *process) send(f frame.Frame) error {
-	if _, err := p.conn.Write(frame.Append(nil, f)); err != nil {
+	if _, err := p.socket.Write(frame.Append(nil, f)); err != nil {
 		return fmt.Errorf("write frame: %w", err)
 	}
 	return nil
 }
 
-// kill ends the process at once.
+// kill ends the process at once: who reads from it or writes to it comes back.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
-	_ = p.conn.Close()
+	p.socket.Shutdown()
 }
 
-// quiet reports whether the process is there and has said nothing, as between two runs. A process that has just died may not be reaped yet, but its end
-// of the socket is closed.
+// bury ends the process and waits until nothing is left of it. Nobody may read from it.
+func (p *process) bury() {
+	p.kill()
+	<-p.dead
+	p.socket.Close()
+}
+
+// quiet reports whether the process is there and has said nothing, as between two runs. What it says later belongs to no run: it does not know the next
+// one's number. One that has died and is not reaped yet is found when the run is written to it.
 func (p *process) quiet() bool {
 	select {
 	case <-p.dead:
 		return false
 	default:
-		return p.input.Buffered() == 0 && nothingToRead(p.raw)
+		return p.socket.Buffered() == 0
 	}
 }
 
@@ -193,17 +188,6 @@ func asUndelivered(err error) error {
 		return errUndelivered
 	}
 	return err
-}
-
-// nothingToRead reports whether a socket is open and empty.
-func nothingToRead(raw syscall.RawConn) bool {
-	empty := false
-	err := raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		empty = errors.Is(err, unix.EAGAIN)
-	})
-	return err == nil && empty
 }
 
 // autopsy says what a process that is dead died of, in a run with these limits.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/picloud/picloud/internal/sandbox/frame"
 )
 
@@ -46,21 +44,15 @@ func (r *replies) flush() {
 	if r.writing || r.closed || len(r.queue) == 0 {
 		return
 	}
-	n, err := 0, error(nil)
-	if failed := r.child.raw.Write(func(fd uintptr) bool {
-		n, err = unix.Write(int(fd), r.queue)
-		return true
-	}); failed != nil {
-		err = failed
-	}
+	n, err := r.child.socket.WriteNow(r.queue)
 	switch {
+	case err != nil: // the socket has failed: the reader sees its end
+		r.queue, r.frames = nil, 0
 	case n == len(r.queue):
 		r.queue, r.frames = r.queue[:0], 0
-	case n > 0, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		r.queue, r.writing = r.queue[max(n, 0):], true
+	default:
+		r.queue, r.writing = r.queue[n:], true
 		go r.write()
-	default: // the socket has failed: the reader sees its end
-		r.queue, r.frames = nil, 0
 	}
 }
 
@@ -76,7 +68,7 @@ func (r *replies) write() {
 		queue := r.queue
 		r.queue, r.frames = nil, 0
 		r.mu.Unlock()
-		if _, err := r.child.conn.Write(queue); err != nil {
+		if _, err := r.child.socket.Write(queue); err != nil {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type session struct {
 	cancel  context.CancelFunc
 	outer   context.Context //nolint:containedctx // of the caller: its end ends the run
 	started time.Time
+	number  uint32 // of the run, which no earlier one had: the child's words carry it
 	calls   int
 	waits   int   // how often the child said that it waits for a call
 	held    *wait // the call that was read last, where it has to wait
@@ -54,7 +56,7 @@ type session struct {
 func newSession(ctx context.Context, c *process, limits picloud.Limits, o Options, fetch *host.Fetch, run picloud.Run) *session {
 	s := &session{
 		child: c, limits: limits, code: run.Program, script: run.Script, may: run.May, kv: host.NewKV(o.KV, run.AppID, limits),
-		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
+		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, number: rand.Uint32(), outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.replies.child = c
@@ -189,12 +191,13 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 		}
 		s.child.sent[key] = true
 	}
-	if err := s.child.send(frame.New(frame.KindRun, 0, head, body)); err != nil {
+	s.child.socket.SetPatience(patience)
+	if err := s.child.send(frame.New(frame.KindRun, s.number, head, body)); err != nil {
 		return frame.Done{}, nil, asUndelivered(err)
 	}
 	s.child.frames.MaxHead, s.child.frames.MaxBody = maxRunHead, max(s.limits.PayloadBytes, s.limits.LogBytes, len(frame.LogTruncated))
 	for first := true; ; first = false {
-		if s.child.input.Buffered() == 0 {
+		if s.child.socket.Buffered() == 0 {
 			s.detach()
 			s.replies.flush()
 		}
@@ -209,6 +212,9 @@ func (s *session) serve(head frame.Run, data []byte) (frame.Done, []byte, error)
 		}
 		if f.Kind != frame.KindWait {
 			s.detach()
+		}
+		if f.Kind != frame.KindWait && f.Kind != frame.KindCall && f.ID != s.number {
+			return frame.Done{}, nil, nonsense("words of another run")
 		}
 		switch f.Kind {
 		case frame.KindWait:
@@ -302,6 +308,7 @@ func (s *session) detach() {
 		return
 	}
 	s.held = nil
+	s.child.socket.SetPatience(0) // the child may wait for the goroutine, and that for this thread
 	go func() {
 		select {
 		case s.open <- struct{}{}:

@@ -132,7 +132,7 @@ func (s *server) try(p *program, stuck reporter) []frame.Fault {
 		return []frame.Fault{{Message: err.Error(), Line: 1, Column: 1}}
 	}
 	(&timers{}).install(scope)
-	newConsole(scope, 0, nil)
+	newConsole(scope, 0, nil, 0)
 	s.watch.begin(frame.TrialLimits, stuck, func(e *picloud.ScriptError) { scope.Interrupt(e) })
 	err = scope.load(p)
 	if err == nil {

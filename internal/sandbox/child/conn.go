@@ -1,7 +1,6 @@
 package child
 
 import (
-	"bufio"
 	"io"
 	"sync"
 	"time"
@@ -15,14 +14,13 @@ const flushAt = 32 << 10
 // wire is what frames travel on: the socket.
 type wire interface {
 	io.ReadWriter
-	// wait reports whether something can be read within d.
-	wait(d time.Duration) (bool, error)
+	// Wait reports whether something can be read within d.
+	Wait(d time.Duration) (bool, error)
 }
 
 // conn is the child's way to the server. Reading is the main loop's alone; writing is shared with the watchdog.
 type conn struct {
 	wire   wire
-	buf    *bufio.Reader
 	frames *frame.Reader
 
 	mu  sync.Mutex
@@ -31,22 +29,11 @@ type conn struct {
 }
 
 func newConn(w wire) *conn {
-	c := &conn{wire: w}
-	c.buf = bufio.NewReaderSize(w, 64<<10)
-	c.frames = frame.NewReader(c.buf, maxHead, maxBody)
-	return c
+	return &conn{wire: w, frames: frame.NewReader(w, maxHead, maxBody)}
 }
 
 // next blocks until a frame is there.
 func (c *conn) next() (frame.Frame, error) { return c.frames.Next() }
-
-// wait reports whether something can be read within d.
-func (c *conn) wait(d time.Duration) (bool, error) {
-	if c.buf.Buffered() > 0 {
-		return true, nil
-	}
-	return c.wire.wait(d)
-}
 
 // send queues a frame; flush writes it.
 func (c *conn) send(f frame.Frame) {

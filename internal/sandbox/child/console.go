@@ -16,6 +16,7 @@ import (
 type console struct {
 	scope  *scope
 	conn   *conn
+	run    uint32 // its number
 	left   int
 	full   bool
 	indent string // of the open groups
@@ -29,9 +30,10 @@ const (
 	maxLabels = 1000
 )
 
-// newConsole installs console in the scope, made when it is first named; limit is in bytes. With a nil conn all is dropped.
-func newConsole(s *scope, limit int, c *conn) *console {
-	con := &console{scope: s, conn: c, left: limit}
+// newConsole installs console in the scope, made when it is first named; limit is in bytes. With a nil conn all is dropped. run is the number of the
+// run that its lines are of.
+func newConsole(s *scope, limit int, c *conn, run uint32) *console {
+	con := &console{scope: s, conn: c, run: run, left: limit}
 	s.globals.Provide("console", con.object)
 	return con
 }
@@ -187,7 +189,7 @@ func (c *console) truncated() {
 
 func (c *console) send(head frame.Log, message string) {
 	head.Time = c.scope.clock.now.UnixMicro()
-	c.conn.send(frame.New(frame.KindLog, 0, head, []byte(message)))
+	c.conn.send(frame.New(frame.KindLog, c.run, head, []byte(message)))
 }
 
 // rejections remembers promises that were rejected and that nothing has taken up.

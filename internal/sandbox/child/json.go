@@ -38,6 +38,7 @@ type decoder struct {
 	scope *scope
 	text  []byte
 	pos   int
+	items []any // of the arrays that are open, one behind another
 }
 
 func (d *decoder) space() {
@@ -131,21 +132,23 @@ func (d *decoder) object(depth int) (goja.Value, error) {
 
 func (d *decoder) array(depth int) (goja.Value, error) {
 	d.pos++
-	var items []any
 	if d.take(']') {
 		return d.scope.NewArray(), nil
 	}
+	first := len(d.items)
 	for {
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, v)
+		d.items = append(d.items, v)
 		if d.take(',') {
 			continue
 		}
 		if d.take(']') {
-			return d.scope.NewArray(items...), nil
+			array := d.scope.NewArray(d.items[first:]...) // which copies them
+			d.items = d.items[:first]
+			return array, nil
 		}
 		return nil, errJSON
 	}

@@ -21,7 +21,7 @@ func NewLocal(memoryMB int) *Local {
 
 // Run runs once. head.Limits.MemoryMB must be what NewLocal was told; code is needed at the program's first run.
 func (l *Local) Run(head frame.Run, data, code, sourceMap []byte) (frame.Done, []byte, error) {
-	return l.server.serveRun(head, data, code, sourceMap)
+	return l.server.serveRun(0, head, data, code, sourceMap)
 }
 
 // nowhere drops what is written and has nothing to read.
@@ -33,6 +33,7 @@ func (nowhere) Read([]byte) (int, error) { return 0, io.EOF }
 // Write implements io.Writer.
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-func (nowhere) wait(time.Duration) (bool, error) {
+// Wait implements wire.
+func (nowhere) Wait(time.Duration) (bool, error) {
 	return false, errors.New("the script waits for a server that is not there")
 }

@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/picloud/picloud/internal/sandbox/frame"
+	"github.com/picloud/picloud/internal/sandbox/socket"
 )
 
 // The exit codes of a child, beside the Go runtime's own.
@@ -30,6 +32,10 @@ func Main() {
 	os.Exit(serve(0))
 }
 
+// patience is how long a child waits for the server with the Go runtime unaware of it. A busy server is back within it: the runtime's own watcher of
+// blocked threads then has nothing to do, nor to be woken for. No other goroutine runs meanwhile, and idle children wait the ordinary way.
+const patience = 5 * time.Millisecond
+
 // server is the state of a child between runs.
 type server struct {
 	conn     *conn
@@ -40,11 +46,12 @@ type server struct {
 }
 
 func serve(fd int) int {
-	socket, err := newSocket(fd)
+	wire, err := socket.New(fd, patience)
 	if err != nil {
 		return refuse("%v", err)
 	}
-	c := newConn(socket)
+	wire.Plain()
+	c := newConn(wire)
 	first, err := c.next()
 	if errors.Is(err, io.EOF) {
 		return exitOK
@@ -62,8 +69,9 @@ func serve(fd int) int {
 			return exitOK
 		}
 		if used {
-			if readable, err := c.wait(idleAfter); err == nil && !readable {
+			if readable, err := wire.Wait(idleAfter); err == nil && !readable {
 				debug.FreeOSMemory()
+				s.watch.rest()
 			}
 		}
 		f, err := c.next()

@@ -17,8 +17,9 @@ const (
 // collections took a fifth of the time of short runs, at 400 a tenth. The memory limit holds all the same, and a child that is idle gives its memory back.
 const GCPercent = 1000
 
-// idleAfter is how long a child that has nothing to do keeps the memory of the runs before.
-const idleAfter = time.Second
+// idleAfter is how long a child that has nothing to do keeps the memory of the runs before. To give it back costs a collection, and to take it again a fault of
+// the page for every 4 KiB, in the runs that come next: at a second, a run after a pause took twice the CPU time.
+const idleAfter = 10 * time.Second
 
 // heapObjects is the metric of the bytes in live and not yet swept objects.
 const heapObjects = "/memory/classes/heap/objects:bytes"

@@ -20,6 +20,7 @@ const scriptGlobal = "__picloud_script"
 type run struct {
 	*scope
 	server    *server
+	number    uint32
 	head      frame.Run
 	timers    timers
 	console   *console
@@ -43,22 +44,22 @@ func (s *server) run(f frame.Frame) error {
 	if err != nil {
 		return err
 	}
-	done, body, err := s.serveRun(head, parts[0], parts[1], parts[2])
+	done, body, err := s.serveRun(f.ID, head, parts[0], parts[1], parts[2])
 	if err != nil {
 		return err
 	}
-	s.conn.send(frame.New(frame.KindDone, 0, done, body))
+	s.conn.send(frame.New(frame.KindDone, f.ID, done, body))
 	return nil
 }
 
-// serveRun runs a script to its end, within its limits.
-func (s *server) serveRun(head frame.Run, data, code, sourceMap []byte) (done frame.Done, body []byte, err error) {
-	r := &run{server: s, head: head, calls: map[uint32]*call{}}
+// serveRun runs a script to its end, within its limits. number is the run's, to the server.
+func (s *server) serveRun(number uint32, head frame.Run, data, code, sourceMap []byte) (done frame.Done, body []byte, err error) {
+	r := &run{server: s, number: number, head: head, calls: map[uint32]*call{}}
 	if r.scope, err = newScope(newClock(head.Time), head.Seed); err != nil {
 		return done, nil, err
 	}
 	r.SetMaxCallStackSize(head.Limits.CallDepth)
-	s.watch.begin(head.Limits, doneFailure, func(e *picloud.ScriptError) { r.Interrupt(e) })
+	s.watch.begin(head.Limits, r.doneFailure, func(e *picloud.ScriptError) { r.Interrupt(e) })
 	done, body, err = r.execute(data, code, sourceMap)
 	limit, cpu := s.watch.end()
 	if limit != nil {
@@ -69,8 +70,8 @@ func (s *server) serveRun(head frame.Run, data, code, sourceMap []byte) (done fr
 }
 
 // doneFailure reports a run that hit a limit.
-func doneFailure(e *picloud.ScriptError, cpu time.Duration) frame.Frame {
-	return frame.New(frame.KindDone, 0, frame.Done{Failure: e, CPU: cpu}, nil)
+func (r *run) doneFailure(e *picloud.ScriptError, cpu time.Duration) frame.Frame {
+	return frame.New(frame.KindDone, r.number, frame.Done{Failure: e, CPU: cpu}, nil)
 }
 
 // program gives the run's program: from the cache, from what came with the run, or else from the server.
@@ -80,7 +81,7 @@ func (r *run) program(code, sourceMap []byte) (*program, error) {
 		return p, nil
 	}
 	if len(code) == 0 {
-		s.conn.send(frame.New(frame.KindNeed, 0, nil, nil))
+		s.conn.send(frame.New(frame.KindNeed, r.number, nil, nil))
 		f, err := r.nextFrame(frame.KindProgram)
 		if err != nil {
 			return nil, err
@@ -161,7 +162,7 @@ func (r *run) failure(err error) *picloud.ScriptError {
 // install adds what belongs to this run to its runtime.
 func (r *run) install() {
 	r.timers.install(r.scope)
-	r.console = newConsole(r.scope, r.head.Limits.LogBytes, r.server.conn)
+	r.console = newConsole(r.scope, r.head.Limits.LogBytes, r.server.conn, r.number)
 	r.globals.Provide("fetch", r.fetchFunction)
 	r.SetPromiseRejectionTracker(r.unhandled.track)
 }
@@ -244,7 +245,7 @@ func (r *run) settle(promise *goja.Promise) error {
 		if err := s.conn.flush(); err != nil {
 			return &brokenError{err}
 		}
-		readable, err := s.conn.wait(left)
+		readable, err := s.conn.wire.Wait(left)
 		if err != nil {
 			return &brokenError{err}
 		}

@@ -22,7 +22,7 @@ func BenchmarkEmptyRun(b *testing.B) {
 			b.Fatal(err)
 		}
 		(&timers{}).install(s)
-		newConsole(s, 0, nil)
+		newConsole(s, 0, nil, 0)
 		if err := s.load(program); err != nil {
 			b.Fatal(err)
 		}

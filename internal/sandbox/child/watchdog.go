@@ -31,6 +31,7 @@ type watchdog struct {
 	limits    picloud.Limits
 	started   time.Time
 	cpuBase   time.Duration
+	cpuLast   time.Duration // when the run before ended; 0 = unknown
 	interrupt func(*picloud.ScriptError)
 	verdict   *picloud.ScriptError
 	since     time.Time // of the verdict
@@ -53,7 +54,10 @@ func (w *watchdog) begin(limits picloud.Limits, report reporter, interrupt func(
 	defer w.mu.Unlock()
 	w.memory.bound(limits.MemoryMB)
 	w.active, w.limits, w.report, w.interrupt, w.verdict = true, limits, report, interrupt, nil
-	w.started, w.cpuBase = time.Now(), cpuTime()
+	w.started, w.cpuBase = time.Now(), w.cpuLast // in between there was only the reading of what is asked
+	if w.cpuBase == 0 {
+		w.cpuBase = cpuTime()
+	}
 	w.timer.Reset(min(tick, limits.Wall))
 }
 
@@ -63,7 +67,15 @@ func (w *watchdog) end() (*picloud.ScriptError, time.Duration) {
 	defer w.mu.Unlock()
 	w.active, w.interrupt = false, nil
 	w.timer.Stop()
-	return w.verdict, cpuTime() - w.cpuBase
+	w.cpuLast = cpuTime()
+	return w.verdict, w.cpuLast - w.cpuBase
+}
+
+// rest says that the process does something between two runs that is none's.
+func (w *watchdog) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cpuLast = 0
 }
 
 // left gives the time until the wall limit.

@@ -1,5 +1,6 @@
-// Package frame is the language that the server and a sandbox child speak over their one socket: frames of a small fixed header, a JSON head and a
-// raw body. Payloads travel in the body, so that JSON is never wrapped in JSON.
+// Package frame is the language that the server and a sandbox child speak over their one socket: frames of a small fixed header, a head and a raw body.
+// Payloads travel in the body, so that JSON is never wrapped in JSON. The heads of what every run and every call says are packed (pack.go); the others are
+// JSON.
 package frame
 
 import (
@@ -34,7 +35,7 @@ const (
 // HeaderSize is the length of a frame's header: kind (1 byte), id, length of the head, length of the body (4 bytes each, little endian).
 const HeaderSize = 13
 
-// Frame is one message. ID joins a Call and its Reply; it is 0 elsewhere.
+// Frame is one message. ID joins a Call and its Reply, and a Run and what the child says of it: Need, Log and Done. It is 0 elsewhere.
 type Frame struct {
 	Kind Kind
 	ID   uint32
@@ -58,17 +59,24 @@ func Append(dst []byte, f Frame) []byte {
 	return append(dst, f.Body...)
 }
 
-// New makes a frame with a JSON head; nil = none. The heads of this package can always be marshalled.
+// New makes a frame with a head; nil = none. The heads of this package can always be written.
 func New(kind Kind, id uint32, head any, body []byte) Frame {
 	f := Frame{Kind: kind, ID: id, Body: body}
-	if head != nil {
-		b, err := json.Marshal(head)
-		if err != nil {
-			panic(fmt.Sprintf("marshal head of frame kind %d: %v", kind, err))
-		}
-		f.Head = b
+	if packed, ok := head.(packer); ok {
+		f.Head = packed.pack(make([]byte, 0, packedSize))
+	} else if head != nil {
+		f.Head = marshal(head)
 	}
 	return f
+}
+
+// marshal gives the JSON of a head or a part of one.
+func marshal(head any) []byte {
+	b, err := json.Marshal(head)
+	if err != nil {
+		panic(fmt.Sprintf("marshal %T: %v", head, err))
+	}
+	return b
 }
 
 // Reader reads frames and refuses what is larger than its bounds before it makes room for it.
@@ -111,8 +119,16 @@ func (r *Reader) Next() (Frame, error) {
 	return f, nil
 }
 
-// Decode reads the JSON head of f into v.
+// Decode reads the head of f into v, a pointer to a head of this package.
 func Decode(f Frame, v any) error {
+	if packed, ok := v.(unpacker); ok {
+		u := reader{rest: f.Head}
+		packed.unpack(&u)
+		if err := u.end(); err != nil {
+			return fmt.Errorf("read head of frame kind %d: %w", f.Kind, err)
+		}
+		return nil
+	}
 	if err := json.Unmarshal(f.Head, v); err != nil {
 		return fmt.Errorf("read head of frame kind %d: %w", f.Kind, err)
 	}

@@ -21,29 +21,29 @@ type Hello struct {
 
 // Run asks for one run. The body is the event's data, the code and the source map.
 type Run struct {
-	ExecutionID string          `json:"execution"`
-	App         string          `json:"app"`
-	Script      string          `json:"script"`
-	Version     int             `json:"version"`
-	Attempt     int             `json:"attempt"`
-	DryRun      bool            `json:"dry_run,omitempty"`
-	Taped       bool            `json:"taped,omitempty"` // the answers come from a tape: each call may fail
-	Depth       int             `json:"depth"`
-	RootID      string          `json:"root"`
-	ParentID    string          `json:"parent,omitempty"`
-	Time        time.Time       `json:"time"` // where the run's clock begins
-	Seed        int64           `json:"seed"` // of Math.random
-	Limits      picloud.Limits  `json:"limits"`
-	Event       json.RawMessage `json:"event"` // the envelope, without data
-	DataSize    int             `json:"data_size"`
-	Program     Program         `json:"program"`
+	ExecutionID string
+	App         string
+	Script      string
+	Version     int
+	Attempt     int
+	DryRun      bool
+	Taped       bool // the answers come from a tape: each call may fail
+	Depth       int
+	RootID      string
+	ParentID    string
+	Time        time.Time // where the run's clock begins, in UTC
+	Seed        int64     // of Math.random
+	Limits      picloud.Limits
+	Event       json.RawMessage // the envelope, without data
+	DataSize    int
+	Program     Program
 }
 
 // Program names a program. CodeSize and MapSize are 0 where the child has it already.
 type Program struct {
-	SHA256   string `json:"sha256"`
-	CodeSize int    `json:"code_size,omitempty"`
-	MapSize  int    `json:"map_size,omitempty"`
+	SHA256   string
+	CodeSize int
+	MapSize  int
 }
 
 // The operations that a script may ask of the server.
@@ -60,46 +60,46 @@ const (
 
 // Call is one call of a script to the server.
 type Call struct {
-	Op         string `json:"op"`
-	Fetch      *Fetch `json:"h,omitempty"` // fetch, fetch.abort
-	Collection string `json:"c,omitempty"`
-	Key        string `json:"k,omitempty"` // or the name of a secret
-	Prefix     string `json:"p,omitempty"`
-	Cursor     string `json:"u,omitempty"`
-	Limit      int    `json:"l,omitempty"`
-	To         string `json:"t,omitempty"` // the topic or queue of a message
-	DelayMS    int64  `json:"d,omitempty"` // of a message
-	Priority   int    `json:"y,omitempty"` // of a message
-	Order      string `json:"o,omitempty"` // the ordering key of a message
+	Op         string
+	Fetch      *Fetch // fetch, fetch.abort
+	Collection string
+	Key        string // or the name of a secret
+	Prefix     string
+	Cursor     string
+	Limit      int
+	To         string // the topic or queue of a message
+	DelayMS    int64  // of a message
+	Priority   int    // of a message
+	Order      string // the ordering key of a message
 }
 
 // Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.
 type Reply struct {
 	// Elapsed is the time from the run's start to this reply, in microseconds: the run's clock goes on to it.
-	Elapsed   int64    `json:"at,omitempty"`
-	Fetched   *Fetched `json:"h,omitempty"` // fetch
-	ErrorType string   `json:"t,omitempty"`
-	Error     string   `json:"e,omitempty"`
-	Found     bool     `json:"f,omitempty"` // get: there is a value, the body; delete: the key was there
-	Items     []Entry  `json:"i,omitempty"` // list: their values are the body
-	Next      string   `json:"n,omitempty"` // list: the cursor of the next page
+	Elapsed   int64
+	Fetched   *Fetched // fetch
+	ErrorType string
+	Error     string
+	Found     bool    // get: there is a value, the body; delete: the key was there
+	Items     []Entry // list: their values are the body
+	Next      string  // list: the cursor of the next page
 }
 
 // Entry is one item of a list; Size is the length of its value in the body.
 type Entry struct {
-	Key     string `json:"k"`
-	Version int64  `json:"v"`
-	Size    int    `json:"s"`
+	Key     string
+	Version int64
+	Size    int
 }
 
 // Log is one captured console call.
 type Log struct {
-	Time  int64  `json:"t"` // microseconds since 1970
-	Level string `json:"l"`
+	Time  int64 // microseconds since 1970
+	Level string
 	// Values is the length of the structured values, a JSON array, behind the message.
-	Values int `json:"v,omitempty"`
+	Values int
 	// Cut marks the line that says that there was more: the last one, beyond the limit.
-	Cut bool `json:"x,omitempty"`
+	Cut bool
 }
 
 // LogLineCost is what a log line costs of the limit of log bytes beside its text, so that empty lines come to an end too.
@@ -107,11 +107,11 @@ const LogLineCost = 16
 
 // Done is the end of a run: a failure, a value (the body; JSON) or a response (its body is the body).
 type Done struct {
-	Failure  *picloud.ScriptError `json:"failure,omitempty"`
-	Response bool                 `json:"response,omitempty"`
-	Status   int                  `json:"status,omitempty"`
-	Headers  [][2]string          `json:"headers,omitempty"`
-	CPU      time.Duration        `json:"cpu"`
+	Failure  *picloud.ScriptError
+	Response bool
+	Status   int
+	Headers  [][2]string
+	CPU      time.Duration
 }
 
 // Compile asks for a compilation; the body is the source.
