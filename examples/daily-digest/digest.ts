@@ -9,7 +9,7 @@ export default async function (event: CronEvent, ctx: Context) {
   const lines: string[] = [];
   let cursor: string | null = null;
   do {
-    const page: KVPage<Note> = await ctx.kv.list("notes", { prefix: day + "/", cursor: cursor ?? undefined });
+    const page: KVPage<Note> = await ctx.kv.list("notes", { prefix: day + "/", cursor });
     for (const entry of page.items) lines.push(entry.value.text);
     cursor = page.nextCursor;
   } while (cursor);

@@ -23,8 +23,8 @@ func TestOwnWritesAreReadBack(t *testing.T) {
 		ctx.kv.set("c", "a", { n: "ä" });
 		ctx.kv.set("c", "c", 3);
 		seen.push(await ctx.kv.get("c", "a"), await ctx.kv.delete("c", "b"), await ctx.kv.delete("c", "b"), await ctx.kv.get("c", "b"), await ctx.kv.delete("c", "zz"));
-		const first = await ctx.kv.list("c", { limit: 2 });
-		seen.push(first, await ctx.kv.list("c", { limit: 2, cursor: first.nextCursor }), (await ctx.kv.list("c", { prefix: "d" })).items.length);
+		const first = await ctx.kv.list("c", { limit: 2, cursor: null });
+		seen.push(first, await ctx.kv.list("c", { limit: 2, cursor: first.nextCursor }), (await ctx.kv.list("c", { prefix: "d", limit: null })).items.length);
 		return seen;
 	}`)
 	require.Nil(t, out.Failure, "%v", out.Failure)

@@ -89,7 +89,7 @@ func (r *run) kvQuestion(call goja.FunctionCall) (frame.Call, error) {
 			return c, typeError(fmt.Sprintf("%s must be at most %d bytes long, is %d", name, picloud.MaxKeyLength, len(s)))
 		}
 	}
-	if v := options.Get("limit"); v != nil && !goja.IsUndefined(v) {
+	if v := options.Get("limit"); v != nil && !goja.IsUndefined(v) && !goja.IsNull(v) {
 		n, ok := v.Export().(int64)
 		if !ok || n < 1 || n > 1<<20 {
 			return c, typeError("limit must be a positive integer")

@@ -45,8 +45,11 @@ interface KV {
   set(collection: string, key: string, value: unknown): Promise<void>;
   /** Whether the key was there. */
   delete(collection: string, key: string): Promise<boolean>;
-  /** By key. limit is 1 to 500, 50 if left out. */
-  list<T = any>(collection: string, options?: { prefix?: string; limit?: number; cursor?: string }): Promise<KVPage<T>>;
+  /**
+   * By key. limit is 1 to 500, 50 if left out; cursor is the nextCursor of the page before, null or left out for the first page.
+   * Say what the values are where the page is kept: `const page: KVPage<Order> = await ctx.kv.list("orders")`.
+   */
+  list(collection: string, options?: { prefix?: string; limit?: number | null; cursor?: string | null }): Promise<KVPage>;
 }
 
 interface KVPage<T = any> {

@@ -66,6 +66,35 @@ func TestScriptsOfExamplesAndDocsCompile(t *testing.T) {
 	require.NoError(t, err, out)
 }
 
+// A loop over pages as people write it: the type of a page must not hang on that of the cursor, which hangs on the page.
+func TestPagesAreReadInALoop(t *testing.T) {
+	t.Parallel()
+	out, err := check(t, map[string]string{"loop.ts": `
+interface Note { text: string }
+export default async (event: CloudEvent, ctx: Context) => {
+  const notes: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await ctx.kv.list("notes", { prefix: "2026/", cursor });
+    notes.push(...page.items.map((item) => item.key));
+    cursor = page.nextCursor;
+  } while (cursor);
+  let next: string | null = null;
+  do {
+    const page: KVPage<Note> = await ctx.kv.list("notes", { cursor: next ?? undefined });
+    notes.push(...page.items.map((item) => item.value.text));
+    next = page.nextCursor;
+  } while (next !== null);
+  for (let from: string | undefined; ;) {
+    const { items, nextCursor } = await ctx.kv.list("notes", { cursor: from });
+    notes.push(...items.map((item) => String(item.value)));
+    if (!nextCursor) return notes;
+    from = nextCursor;
+  }
+};`})
+	require.NoError(t, err, out)
+}
+
 func TestEventsAreToldApart(t *testing.T) {
 	t.Parallel()
 	out, err := check(t, map[string]string{"all.ts": `
