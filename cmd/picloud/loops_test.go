@@ -116,7 +116,7 @@ func TestLoopsEndWithinTheirLimits(t *testing.T) {
 		"ping":   `export default async (e: any, ctx: any) => { await ctx.kv.set("b", e.subject, e.depth); }`,
 		"pong":   `export default async (e: any, ctx: any) => { await ctx.kv.set("a", e.subject, e.depth); }`,
 		"take":   `export default async (e: any, ctx: any) => { await ctx.topics.publish("taken", e.data); }`,
-		"tell":   `export default async (e: any, ctx: any) => { await ctx.email.send({ to: "notes@shop.localhost", subject: e.id, text: "" }); }`,
+		"tell":   `export default async (e: any, ctx: any) => { await ctx.email.send({ to: "notes@shop.localhost", subject: "taken", text: e.id }); }`,
 		"note":   `export default async (e: any, ctx: any) => { await ctx.queues.send("parcels", { n: e.depth }); }`,
 		"once":   `export default async (e: any, ctx: any) => { await ctx.topics.publish("once", e.data); }`,
 		"bomb":   `export default async (e: any, ctx: any) => { for (let i = 0; i < 10; i++) await ctx.topics.publish("bang", i); }`,

@@ -56,7 +56,14 @@ func TestEveryReason(t *testing.T) {
 				require.NoError(t, err)
 				return x.JSON200 != nil && len(x.JSON200.Attempts) > 0
 			})
-			deleted, err := up.Client.DeleteScriptWithResponse(t.Context(), "shop", "gone")
+			name := "gone"
+			triggers, err := up.Client.ListTriggersWithResponse(t.Context(), "shop", &client.ListTriggersParams{Script: &name})
+			require.NoError(t, err)
+			require.Len(t, triggers.JSON200.Items, 1)
+			free, err := up.Client.DeleteTriggerWithResponse(t.Context(), "shop", triggers.JSON200.Items[0].ID)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusNoContent, free.StatusCode(), string(free.Body))
+			deleted, err := up.Client.DeleteScriptWithResponse(t.Context(), "shop", name)
 			require.NoError(t, err)
 			require.Equal(t, http.StatusNoContent, deleted.StatusCode(), string(deleted.Body))
 		}
