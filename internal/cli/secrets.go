@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/picloud/picloud/deployments/embedded/pgserver"
 	"github.com/picloud/picloud/internal/config"
+	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/secrets"
 	"github.com/picloud/picloud/internal/store"
 )
@@ -73,6 +75,7 @@ func rotateSecrets(ctx context.Context, c config.Config, out io.Writer, log logr
 		if err := adopt(ctx, data, keys); err != nil { // the right key, before anything is changed
 			return err
 		}
+		old := keys.KeyID()
 		if err := keys.Rotate(); err != nil {
 			return err
 		}
@@ -93,7 +96,12 @@ func rotateSecrets(ctx context.Context, c config.Config, out io.Writer, log logr
 		if err := keys.DropOld(); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(out, "sealed %d secrets with the new key %d in %s; the old key is gone\n", total, keys.KeyID(), keys.Source())
+		e := picloud.AuditEntry{Action: "rotateInstanceKey", Outcome: picloud.AuditDone}
+		err := data.AppendAudit(ctx, e.Of("instance_key", strconv.FormatUint(uint64(keys.KeyID()), 10), map[string]any{"key_id": old}, map[string]any{"key_id": keys.KeyID(), "sealed_anew": total}))
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "sealed %d secrets with the new key %d in %s; the old key is gone\n", total, keys.KeyID(), keys.Source())
 		return err //nolint:wrapcheck // of the standard output
 	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -112,10 +113,24 @@ func (s *Store) DeleteAPIKey(ctx context.Context, id string) error {
 
 // PutBootstrapKey implements picloud.APIKeys.
 func (s *Store) PutBootstrapKey(ctx context.Context, digest []byte) error {
-	if err := s.queries.APIKeyPutBootstrap(ctx, digest); err != nil {
-		return fmt.Errorf("put bootstrap key: %w", err)
-	}
-	return nil
+	return s.inTx(ctx, func(q *sqlc.Queries) error {
+		rows, err := q.APIKeyCredentials(ctx, bootstrapPrefix)
+		if err == nil && len(rows) > 0 && bytes.Equal(rows[0].Digest, digest) {
+			return nil
+		}
+		if err == nil {
+			err = q.APIKeyPutBootstrap(ctx, digest)
+		}
+		if err != nil {
+			return fmt.Errorf("put bootstrap key: %w", err)
+		}
+		e := picloud.AuditEntry{Action: "putBootstrapKey", Outcome: picloud.AuditDone}
+		view := map[string]any{"principal": picloud.AdminPrincipal, "prefix": bootstrapPrefix}
+		if len(rows) == 0 {
+			return insertAudit(ctx, q, e.Of("api_key", bootstrapPrefix, nil, view))
+		}
+		return insertAudit(ctx, q, e.Of("api_key", bootstrapPrefix, view, view))
+	})
 }
 
 // KeyCredentials implements picloud.Credentials.

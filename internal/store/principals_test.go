@@ -173,6 +173,9 @@ func TestTheBootstrapKeyIsOne(t *testing.T) {
 		id = found[0].Key.ID
 	}
 	assert.Equal(t, "bootstrap_key", picloud.ErrorCode(s.DeleteAPIKey(t.Context(), id)))
+	list, err := s.ListAudit(t.Context(), picloud.AuditFilter{Action: "putBootstrapKey"}, picloud.Page{})
+	require.NoError(t, err)
+	assert.Len(t, list.Items, 2, "the same key again is no change")
 }
 
 func TestTheAuditLogIsAppendOnly(t *testing.T) {
