@@ -40,7 +40,7 @@ func (s *strangers) take() (before int64, ok bool) {
 	return s.leftOut.Swap(0), true
 }
 
-// draftAudit begins the request's audit entry: who is filled in when it is written, what by picloud.RecordAudit.
+// draftAudit begins the request's audit entry: who is filled in by identifyAudit, what by picloud.RecordAudit.
 func (s *server) draftAudit(c *gin.Context, r rule) {
 	kind, id := "", ""
 	for _, p := range c.Params {
@@ -69,13 +69,13 @@ func auditText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), 300)], "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// identifyAudit fills in who.
-func identifyAudit(ctx context.Context, e *picloud.AuditEntry) {
-	caller, _ := auth.CallerFrom(ctx)
-	e.Principal = caller.Principal.Name
+// identifyAudit says in the draft who calls: the store writes it with the change, and knows no callers.
+func identifyAudit(ctx context.Context, caller auth.Caller) {
+	key := ""
 	if caller.Key != nil {
-		e.KeyID = caller.Key.ID
+		key = caller.Key.ID
 	}
+	picloud.AuditFrom(ctx).By(caller.Principal.Name, key)
 }
 
 // auditChange ends an operation that succeeded, before it is answered: a change is in the log already, where the store wrote it with the change, or is written here.
@@ -94,7 +94,6 @@ func (s *server) auditNow(ctx context.Context) error {
 	if !pending {
 		return nil
 	}
-	identifyAudit(ctx, &entry)
 	if err := s.Audit.AppendAudit(ctx, entry); err != nil {
 		return err
 	}
@@ -118,7 +117,6 @@ func (s *server) auditDenied(c *gin.Context, reason error) error {
 	}
 	draft := picloud.AuditFrom(c.Request.Context())
 	entry, _ := draft.Pending()
-	identifyAudit(c.Request.Context(), &entry)
 	entry.Outcome = picloud.AuditDenied
 	var err error
 	if entry.After, err = json.Marshal(after); err != nil {

@@ -117,6 +117,7 @@ func (s *server) guard(c *gin.Context) {
 	}
 	if err == nil {
 		c.Request = c.Request.WithContext(auth.WithCaller(c.Request.Context(), caller))
+		identifyAudit(c.Request.Context(), caller)
 	}
 	if isIngress(c) && (err == nil || isUnauthenticated(err)) { // a bearer that is none of ours may be the sender's own
 		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), strangerKey{}, err))

@@ -102,9 +102,9 @@ func TestEveryChangeAndEveryDenialIsInTheAuditLog(t *testing.T) {
 		{operation: "cancelExecution", method: "POST", path: "/v1/apps/shop/executions/{queued}/cancel", before: `"status":"queued"`, after: `"canceled"`},
 		{operation: "cancelExecutions", method: "POST", path: "/v1/apps/shop/executions/cancel", body: `{"status":"queued"}`, before: `"status":"queued"`, after: `"queued":`},
 		{operation: "resumeApp", method: "POST", path: "/v1/apps/shop/resume", before: `"paused":true`, after: `"paused":false`},
-		{operation: "replayDeadLetter", method: "POST", path: "/v1/apps/shop/dead-letters/{letter}/replay", body: `{}`, before: `"resolution":`, after: `"replayed"`},
-		{operation: "ignoreDeadLetter", method: "POST", path: "/v1/apps/shop/dead-letters/{second}/ignore", body: `{"note":"known"}`, before: `"resolution":`, after: `"known"`},
-		{operation: "replayDeadLetters", method: "POST", path: "/v1/apps/shop/dead-letters/replay", body: `{"filter":{"resolution":"ignored"},"again":true,"rate_per_second":0.01}`, keep: map[string]string{"bulk": "id"}, after: `"ignored"`},
+		{operation: "replayDeadLetter", method: "POST", path: "/v1/apps/shop/dead-letters/{letter}/replay", body: `{}`, before: `{}`, after: `"replayed"`},
+		{operation: "ignoreDeadLetter", method: "POST", path: "/v1/apps/shop/dead-letters/{second}/ignore", body: `{"note":"known"}`, before: `{}`, after: `"known"`},
+		{operation: "replayDeadLetters", method: "POST", path: "/v1/apps/shop/dead-letters/replay", body: `{"filter":{"resolution":"unresolved"},"rate_per_second":1}`, keep: map[string]string{"bulk": "id"}, after: `"unresolved"`},
 		{operation: "cancelBulkReplay", method: "POST", path: "/v1/apps/shop/bulk-replays/{bulk}/cancel", before: `"status":`, after: `"canceled"`},
 		{operation: "deleteTrigger", method: "DELETE", path: "/v1/apps/shop/triggers/{cron}", before: `"0 3 * * *"`},
 		{operation: "deleteTrigger", method: "DELETE", path: "/v1/apps/shop/triggers/{trigger}", before: `"pubsub"`},
@@ -127,13 +127,15 @@ func TestEveryChangeAndEveryDenialIsInTheAuditLog(t *testing.T) {
 			c.kept["queued"] = sent.Executions[0]
 		},
 		"replayDeadLetter": func() { c.kept["letter"] = c.letter(t, c.kept["fired"]) },
-		"ignoreDeadLetter": func() {
-			_, _, body := c.do(t, c.up.Key, "POST", "/v1/apps/shop/triggers/{trigger}/fire", `{"data":{"fail":true}}`)
-			var fired struct {
-				ID string `json:"id"`
+		"ignoreDeadLetter": func() { c.kept["second"] = c.letter(t, c.fail(t)) },
+		"replayDeadLetters": func() { // so many that the bulk replay is under way when it is canceled
+			failed := make([]string, 30)
+			for i := range failed {
+				failed[i] = c.fail(t)
 			}
-			require.NoError(t, json.Unmarshal(body, &fired), string(body))
-			c.kept["second"] = c.letter(t, fired.ID)
+			for _, id := range failed {
+				c.letter(t, id)
+			}
 		},
 	}
 	tried := map[string]bool{}
@@ -193,6 +195,18 @@ func TestEveryChangeAndEveryDenialIsInTheAuditLog(t *testing.T) {
 			}
 		}
 	}
+}
+
+// fail fires the trigger with what its script refuses, and gives the execution.
+func (c *calls) fail(t *testing.T) string {
+	t.Helper()
+	_, _, body := c.do(t, c.up.Key, http.MethodPost, "/v1/apps/shop/triggers/{trigger}/fire", `{"data":{"fail":true}}`)
+	var fired struct {
+		ID string `json:"id"`
+	}
+	require.NoError(t, json.Unmarshal(body, &fired), string(body))
+	require.NotEmpty(t, fired.ID, string(body))
+	return fired.ID
 }
 
 // letter waits for the dead letter of an execution.

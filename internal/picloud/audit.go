@@ -101,6 +101,16 @@ func auditJSON(v any) json.RawMessage {
 	return b
 }
 
+// By says who makes the request: the name of the principal, and the id of the key ("" = a session).
+func (d *AuditDraft) By(principal, keyID string) {
+	if d == nil {
+		return
+	}
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	d.entry.Principal, d.entry.KeyID = principal, keyID
+}
+
 // Pending gives the entry if it is not written yet.
 func (d *AuditDraft) Pending() (AuditEntry, bool) {
 	if d == nil {
