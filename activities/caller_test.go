@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,8 +48,8 @@ func TestCallerWhoHasLeftBeforeTheScriptBegins(t *testing.T) {
 		"has left":             {picloud.WaitsNoMore, always(true), picloud.StatusCanceled, "before the script began"},
 		"has left with a node": {picloud.WaitsElsewhere, always(false), picloud.StatusCanceled, "the server process that it was connected to has ended"},
 		"whose node connects to the database again": {picloud.WaitsElsewhere, func() func() (bool, error) {
-			looks := 0
-			return func() (bool, error) { looks++; return looks > 1, nil }
+			var looks atomic.Int32
+			return func() (bool, error) { return looks.Add(1) > 1, nil }
 		}(), picloud.StatusSucceeded, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -94,12 +94,12 @@ func drip(conn net.Conn, beginning string) error {
 // A caller that asks for much and takes nothing holds no handler either.
 func TestCallersWhoDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		much := make([]byte, 1<<20)
 		for {
 			if _, err := w.Write(much); err != nil {
-				ended <- err
+				close(ended)
 				return
 			}
 		}

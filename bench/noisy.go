@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -57,7 +58,7 @@ func noisyNeighbour(ctx context.Context, up *testkit.Instance, rounds int) ([]fi
 			return nil, err
 		}
 		if left == 0 {
-			return nil, fmt.Errorf("the noisy app had nothing queued at the end of the samples: they mean nothing")
+			return nil, errors.New("the noisy app had nothing queued at the end of the samples: they mean nothing")
 		}
 		if err := l.quietDown(ctx); err != nil {
 			return nil, err

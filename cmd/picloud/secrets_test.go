@@ -117,7 +117,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	require.Equal(t, plainSecret, body)
 	_, _, body = run("answers", once)
 	require.Equal(t, "[secret KEY]", body, "what is kept has no secret in it")
-	shown := execution(t, up, header.Get("X-PiCloud-Execution"))
+	shown := execution(t, up, header.Get("X-Picloud-Execution"))
 	require.NotNil(t, shown.Result)
 	status, _, body = run("throws", nil)
 	require.Equal(t, 500, status)

@@ -88,7 +88,7 @@ func (r *Runner) run(ctx context.Context, e picloud.Endpoint, event picloud.Even
 	result := picloud.DryResult{ExecutionID: newID(), Version: v.Version, Event: event, StartedAt: time.Now().UTC()}
 	if denied := may.Check(picloud.ScriptInvoke); denied != nil {
 		result.Outcome.Failure, result.FinishedAt = denied, result.StartedAt
-		return result, nil
+		return result, nil //nolint:nilerr // the refusal is what the run would end with
 	}
 	result.Outcome, err = r.Sandbox.Run(ctx, picloud.Run{
 		ExecutionID: result.ExecutionID, AppID: e.App.ID, App: e.App.Slug, Script: e.Script, Version: v.Version, Program: v.Program, Limits: v.Limits, Event: event,

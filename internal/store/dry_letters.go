@@ -104,7 +104,7 @@ func (s *Store) Grant(ctx context.Context, app picloud.App, principal string) (*
 		return nil, fmt.Errorf("get rights of principal: %w", err)
 	}
 	p := picloud.Principal{Name: principal, InstanceAdmin: row.InstanceAdmin, Disabled: err != nil || row.Disabled}
-	return &picloud.Grant{Principal: principal, App: app.Slug, Scopes: p.Scopes(picloud.Role(row.Role))}, nil
+	return &picloud.Grant{Principal: principal, App: app.Slug, Scopes: p.Scopes(picloud.Role(row.Role))}, nil //nolint:nilerr // err is that there is no such principal
 }
 
 // LetterGrant implements picloud.Grants.

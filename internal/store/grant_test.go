@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
@@ -63,7 +62,7 @@ func TestExecutionsRunWithTheRightsOfTheirPrincipal(t *testing.T) {
 	// The letter of the firing is replayed as whoever has registered the trigger since.
 	_, err = s.OpenExecution(ctx, f)
 	var e *picloud.ScriptError
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	letter, err := s.BuryExecution(ctx, f, *e, 0, time.Now())
 	require.NoError(t, err)
 	trigger.Enabled, trigger.RegisteredByPrincipal = true, testkit.Tester

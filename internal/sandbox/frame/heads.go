@@ -73,23 +73,23 @@ type Call struct {
 	Order      string // the ordering key of a message
 }
 
-// Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType.
+// Reply answers a Call. With Error set, the script's promise is rejected with an error of class ErrorType. Tapes keep it as JSON.
 type Reply struct {
 	// Elapsed is the time from the run's start to this reply, in microseconds: the run's clock goes on to it.
-	Elapsed   int64
-	Fetched   *Fetched // fetch
-	ErrorType string
-	Error     string
-	Found     bool    // get: there is a value, the body; delete: the key was there
-	Items     []Entry // list: their values are the body
-	Next      string  // list: the cursor of the next page
+	Elapsed   int64    `json:"at,omitempty"`
+	Fetched   *Fetched `json:"h,omitempty"` // fetch
+	ErrorType string   `json:"t,omitempty"`
+	Error     string   `json:"e,omitempty"`
+	Found     bool     `json:"f,omitempty"` // get: there is a value, the body; delete: the key was there
+	Items     []Entry  `json:"i,omitempty"` // list: their values are the body
+	Next      string   `json:"n,omitempty"` // list: the cursor of the next page
 }
 
 // Entry is one item of a list; Size is the length of its value in the body.
 type Entry struct {
-	Key     string
-	Version int64
-	Size    int
+	Key     string `json:"k"`
+	Version int64  `json:"v"`
+	Size    int    `json:"s"`
 }
 
 // Log is one captured console call.
