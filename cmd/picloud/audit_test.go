@@ -104,7 +104,7 @@ func TestEveryChangeAndEveryDenialIsInTheAuditLog(t *testing.T) {
 		{operation: "resumeApp", method: "POST", path: "/v1/apps/shop/resume", before: `"paused":true`, after: `"paused":false`},
 		{operation: "replayDeadLetter", method: "POST", path: "/v1/apps/shop/dead-letters/{letter}/replay", body: `{}`, before: `{}`, after: `"replayed"`},
 		{operation: "ignoreDeadLetter", method: "POST", path: "/v1/apps/shop/dead-letters/{second}/ignore", body: `{"note":"known"}`, before: `{}`, after: `"known"`},
-		{operation: "replayDeadLetters", method: "POST", path: "/v1/apps/shop/dead-letters/replay", body: `{"filter":{"resolution":"unresolved"},"rate_per_second":1}`, keep: map[string]string{"bulk": "id"}, after: `"unresolved"`},
+		{operation: "replayDeadLetters", method: "POST", path: "/v1/apps/shop/dead-letters/replay", body: `{"filter":{"resolution":"unresolved"},"rate_per_second":1}`, keep: map[string]string{"bulk": "id"}, after: `"rate":1`},
 		{operation: "cancelBulkReplay", method: "POST", path: "/v1/apps/shop/bulk-replays/{bulk}/cancel", before: `"status":`, after: `"canceled"`},
 		{operation: "deleteTrigger", method: "DELETE", path: "/v1/apps/shop/triggers/{cron}", before: `"0 3 * * *"`},
 		{operation: "deleteTrigger", method: "DELETE", path: "/v1/apps/shop/triggers/{trigger}", before: `"pubsub"`},
