@@ -17,8 +17,15 @@ import (
 const retentionEvery = 24 * time.Hour
 
 // EnsureRetentionSchedule makes the Schedule of the workflow Retention, which runs daily and at once the first time. One that exists is
-// brought to the present form.
+// brought to the present form. An engine that is too busy to answer, as after a crash with much to do, is asked again until ctx ends.
 func (e *Engine) EnsureRetentionSchedule(ctx context.Context) error {
+	return poll(ctx, func() (bool, error) {
+		err := e.putRetentionSchedule(ctx)
+		return !isTransient(err) && !errors.Is(err, context.DeadlineExceeded), err
+	})
+}
+
+func (e *Engine) putRetentionSchedule(ctx context.Context) error {
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: retentionEvery}}}
 	action := &client.ScheduleWorkflowAction{
 		ID:            workflows.RetentionScheduleID,
