@@ -126,7 +126,7 @@ func TestEveryChangeAndEveryDenialIsInTheAuditLog(t *testing.T) {
 			require.NotEmpty(t, sent.Executions, string(body))
 			c.kept["queued"] = sent.Executions[0]
 		},
-		"pauseApp": func() { c.kept["letter"] = c.letter(t, c.kept["fired"]) }, // what is queued then is canceled below
+		"pauseApp":         func() { c.kept["letter"] = c.letter(t, c.kept["fired"]) }, // what is queued then is canceled below
 		"ignoreDeadLetter": func() { c.kept["second"] = c.letter(t, c.fail(t)) },
 		"replayDeadLetters": func() { // so many that the bulk replay is under way when it is canceled
 			failed := make([]string, 30)
