@@ -68,7 +68,7 @@ type Pool struct {
 	retired retirement
 	folder  string // the empty working folder of the children
 	starter *starter
-	slots   chan struct{}   // one token a run
+	turns   *turns          // one a run
 	compile chan struct{}   // one token: one compilation at a time
 	spares  chan *process   // ready, no app yet
 	life    context.Context //nolint:containedctx // ends with the pool
@@ -117,7 +117,7 @@ func New(o Options) (*Pool, error) {
 		return nil, fmt.Errorf("make working folder: %w", err)
 	}
 	p := &Pool{
-		options: o, retired: defaultRetirement, folder: folder, starter: newStarter(), slots: make(chan struct{}, o.Size), compile: make(chan struct{}, 1),
+		options: o, retired: defaultRetirement, folder: folder, starter: newStarter(), turns: newTurns(o.Size), compile: make(chan struct{}, 1),
 		spares: make(chan *process),
 	}
 	p.life, p.end = context.WithCancel(context.Background())

@@ -38,10 +38,10 @@ func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error
 	}
 	ctx, unbind := p.bind(ctx)
 	defer unbind()
-	if err := take(ctx, p.slots); err != nil {
+	if err := p.turns.take(ctx, run.AppID); err != nil {
 		return picloud.Outcome{}, fmt.Errorf("wait for sandbox: %w", err)
 	}
-	defer func() { <-p.slots }()
+	defer p.turns.give()
 	out, err := p.runOnce(ctx, run, fetch, head, data)
 	for try := 1; try < maxTries && errors.Is(err, errUndelivered); try++ { // nothing has run: another child may take it
 		out, err = p.runOnce(ctx, run, fetch, head, data)

@@ -54,9 +54,9 @@ type session struct {
 }
 
 func newSession(ctx context.Context, c *process, limits picloud.Limits, o Options, fetch *host.Fetch, run picloud.Run) *session {
-	s := &session{ //nolint:gosec // the number tells this run's words from those of another: it is no secret to the child
+	s := &session{
 		child: c, limits: limits, code: run.Program, script: run.Script, may: run.May, kv: host.NewKV(o.KV, run.AppID, limits),
-		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, number: rand.Uint32(), outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes},
+		fetch: fetch, secret: host.NewSecrets(o.Secrets, run.AppID), clock: run.Time, number: rand.Uint32(), outer: ctx, open: make(chan struct{}, openCalls), logs: logs{left: limits.LogBytes}, //nolint:gosec // the number tells this run's words from another's: the child knows it
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.replies.child = c
