@@ -54,6 +54,7 @@ func TestTurnsAreNeverLost(t *testing.T) {
 		for _, run := range rapid.SliceOfN(rapid.IntRange(0, 5), 1, 40).Draw(r, "runs") {
 			ctx, leave := context.WithCancelCause(context.Background())
 			done.Go(func() {
+				defer leave(nil)
 				if err := turns.take(ctx, string(rune('a'+run%3))); err != nil {
 					if !errors.Is(err, gone) {
 						t.Error(err)
