@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -271,20 +270,9 @@ triggers:
 
 // scraped: the metrics tell what the examples have done, to who has the key.
 func scraped(t *testing.T, w world) {
-	get := func(key string) (int, string) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/metrics", nil)
-		require.NoError(t, err)
-		r.Header.Set("Authorization", "Bearer "+key)
-		answer, err := http.DefaultClient.Do(r)
-		require.NoError(t, err)
-		defer answer.Body.Close() //nolint:errcheck // it was read
-		body, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		return answer.StatusCode, string(body)
-	}
-	status, _ := get("pck_wrong")
+	status, _ := w.Metrics(t, "pck_wrong")
 	assert.Equal(t, http.StatusUnauthorized, status)
-	status, text := get(w.Key)
+	status, text := w.Metrics(t, w.Key)
 	require.Equal(t, http.StatusOK, status)
 	for _, line := range []string{
 		`picloud_executions_total{kind="queue",status="dead_lettered"} 1`, `picloud_executions_total{kind="dead_letter",status="succeeded"} 2`,

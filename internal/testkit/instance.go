@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,6 +126,20 @@ func (i *Instance) connect() error {
 		return fmt.Errorf("make client: %w", err)
 	}
 	return nil
+}
+
+// Metrics are what /metrics answers to who shows key: the status and the text.
+func (i *Instance) Metrics(t testing.TB, key string) (status int, text string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.URL+"/metrics", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+key)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, string(body)
 }
 
 // Stop ends the program as Ctrl-C does, and says when it does not end well and in time.
