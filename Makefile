@@ -6,6 +6,8 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOLS := $(CURDIR)/bin/tools
 BINARY := bin/picloud
+# The program of the sandbox's children; picloud carries it.
+CHILD := internal/sandbox/program/sandbox-child
 
 GOLANGCI_LINT_VERSION := v2.15.0
 SQLC_VERSION := v1.31.1
@@ -31,7 +33,8 @@ postgresql:
 .PHONY: build
 build: ## build bin/picloud
 	@if [ ! -e $(BINARY) ]; then echo "Building $(BINARY): the first time Temporal's server is compiled too, which takes about five minutes on two cores ..."; fi
-	@go build -ldflags "-s -w -X github.com/picloud/picloud/internal/cli.Version=$(VERSION)" -o $(BINARY) ./cmd/picloud
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CHILD) ./cmd/sandbox-child
+	@go build -tags embedchild -ldflags "-s -w -X github.com/picloud/picloud/internal/cli.Version=$(VERSION)" -o $(BINARY) ./cmd/picloud
 
 .PHONY: test
 test: postgresql test-tools build example-packages ## every test, with a real PostgreSQL and a real Temporal
@@ -61,7 +64,7 @@ record-histories: build ## record histories anew, from this code: only for a rel
 
 .PHONY: bench
 bench: postgresql build ## the engine's floor beside triggered and sync executions, as ratios
-	@go run ./bench -binary $(BINARY)
+	@go run -tags embedchild ./bench -binary $(BINARY)
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(TOOLS)/workflowcheck ## golangci-lint, go vet, workflowcheck
@@ -86,7 +89,7 @@ verify: generate ## fail when generated code is not current
 
 .PHONY: clean
 clean: ## remove what was built (never the data)
-	@rm -rf bin
+	@rm -rf bin $(CHILD)
 
 $(TOOLS)/golangci-lint: Makefile
 	@GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION) && touch $@

@@ -21,15 +21,8 @@ import (
 	"github.com/picloud/picloud/internal/sandbox"
 	"github.com/picloud/picloud/internal/sandbox/child"
 	"github.com/picloud/picloud/internal/sandbox/frame"
+	"github.com/picloud/picloud/internal/sandbox/program"
 )
-
-// figure is one line of the sandbox's table.
-type figure struct {
-	name  string
-	unit  string
-	value float64
-	aim   string // what DESIGN.md asks for; "" = nothing
-}
 
 // sandboxWorkers is how many runs there are at a time where throughput is measured.
 const sandboxWorkers = 2
@@ -47,11 +40,15 @@ func (emptyStore) KVList(context.Context, string, string, string, picloud.Page) 
 	return picloud.List[picloud.KVEntry]{}, nil
 }
 
-// sandboxFigures measures the sandbox by itself, with children of the binary.
-func sandboxFigures(ctx context.Context, binary string, rounds int) ([]figure, error) {
+// sandboxFigures measures the sandbox by itself. Its children are the binary's: make bench builds both with the same small program.
+func sandboxFigures(ctx context.Context, rounds int) ([]figure, error) {
+	command, err := program.Command()
+	if err != nil {
+		return nil, err
+	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	pool, err := sandbox.New(sandbox.Options{Command: []string{binary, "sandbox-child"}, Size: sandboxWorkers, KV: emptyStore{}, Log: log})
+	pool, err := sandbox.New(sandbox.Options{Command: command, Size: sandboxWorkers, KV: emptyStore{}, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
@@ -318,14 +315,6 @@ func micros(took []time.Duration) float64 {
 	}
 	slices.Sort(took)
 	return float64(took[len(took)/2].Nanoseconds()) / 1000
-}
-
-// showSandbox prints the table.
-func showSandbox(out io.Writer, figures []figure) {
-	fmt.Fprintf(out, "%-30s %10s %-3s %8s\n", "sandbox", "", "", "aim")
-	for _, f := range figures {
-		fmt.Fprintf(out, "%-30s %10.2f %-3s %8s\n", f.name, f.value, f.unit, f.aim)
-	}
 }
 
 // hundredLines is a script of about a hundred lines, as people write them.

@@ -19,6 +19,7 @@ import (
 	"github.com/picloud/picloud/api/client"
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
+	"github.com/picloud/picloud/internal/sandbox/program"
 )
 
 // debugging is one picloud debug.
@@ -68,18 +69,18 @@ func (d *debugging) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	self, err := selfPath()
+	command, err := program.Command()
 	if err != nil {
 		return err
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	pool, err := sandbox.New(sandbox.Options{Command: []string{self, sandboxChild}, Size: 1, KV: nothing{}, Ceiling: source.limits, Log: log})
+	pool, err := sandbox.New(sandbox.Options{Command: command, Size: 1, KV: nothing{}, Ceiling: source.limits, Log: log})
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	program, err := pool.Compile(ctx, source.name, source.language, source.text)
+	compiled, err := pool.Compile(ctx, source.name, source.language, source.text)
 	if e := picloud.AsError(err); e != nil && len(e.Fields) > 0 {
 		for _, f := range e.Fields {
 			fmt.Fprintf(d.out, "%s:%d:%d: %s\n", source.path, f.Line, f.Column, f.Message)
@@ -93,7 +94,7 @@ func (d *debugging) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run.Script, run.Program, run.Limits = source.name, program, source.limits
+	run.Script, run.Program, run.Limits = source.name, compiled, source.limits
 	outcome, err := pool.Run(ctx, run)
 	if err != nil {
 		return fmt.Errorf("run script: %w", err)

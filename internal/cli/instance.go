@@ -34,6 +34,7 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/sandbox"
 	"github.com/picloud/picloud/internal/sandbox/egress"
+	"github.com/picloud/picloud/internal/sandbox/program"
 	"github.com/picloud/picloud/internal/store"
 	"github.com/picloud/picloud/worker"
 	"github.com/picloud/picloud/workflows"
@@ -257,7 +258,7 @@ func (i *instance) startEngine(ctx context.Context, databaseURL string) (*engine
 }
 
 func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
-	self, err := selfPath()
+	command, err := program.Command()
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +267,7 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 		processes = 2 * runtime.GOMAXPROCS(0)
 	}
 	pool, err := sandbox.New(sandbox.Options{
-		Command: []string{self, sandboxChild}, Size: processes, KV: data, Secrets: data, Mail: i.mailRules(), Ceiling: i.config.Ceiling(), Log: i.log,
+		Command: command, Size: processes, KV: data, Secrets: data, Mail: i.mailRules(), Ceiling: i.config.Ceiling(), Log: i.log,
 		RequireAll: i.config.Sandbox.Require == config.RequireFull,
 		Egress:     &egress.Guard{AllowPrivate: i.config.Fetch.AllowPrivate, Allow: i.config.FetchRules()},
 	})

@@ -12,13 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/picloud/picloud/internal/sandbox/child"
+	"github.com/picloud/picloud/internal/sandbox/program"
 )
 
 // Version is what picloud --version prints. The build sets it: -ldflags "-X github.com/picloud/picloud/internal/cli.Version=v1.2.3".
 var Version = "dev"
-
-// sandboxChild is the hidden command that runs untrusted code; internal/sandbox starts it.
-const sandboxChild = "sandbox-child"
 
 // Streams are the three standard streams of a process.
 type Streams struct {
@@ -29,7 +27,7 @@ type Streams struct {
 // Main runs the command line and returns the exit code: 0 for success, 1 for a failure, which is printed on Err. The
 // commands' context ends with the first SIGINT or SIGTERM; a second one ends the process at once.
 func Main(args []string, streams Streams) int {
-	if len(args) > 0 && args[0] == sandboxChild { // it locks itself down as its first act: ahead of cobra and of the signal handler
+	if len(args) > 0 && args[0] == program.Argument { // it locks itself down as its first act: ahead of cobra and of the signal handler
 		child.Main()
 		return 0
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -164,13 +163,4 @@ func newLog(c config.Config, out io.Writer) (*logrus.Logger, error) {
 		log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, TimestampFormat: "15:04:05"})
 	}
 	return log, nil
-}
-
-// selfPath is the path of this program, for the children that are this program too.
-func selfPath() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find own program: %w", err)
-	}
-	return path, nil
 }

@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"internal/engine", "worker", "internal/dispatch", "api"},
 	{"deployments/embedded", "internal/apply"},
 	{"internal/cli"},
-	{"cmd/picloud"},
+	{"cmd/picloud", "cmd/sandbox-child"},
 }
 
 // forbidden are packages that a package may not link, directly or through others.
@@ -41,6 +41,8 @@ var forbidden = []struct {
 	{"api", "github.com/jackc/pgx", "the API sees the store through the domain's interfaces"},
 	{"api", "go.temporal.io/sdk", "only internal/engine is a client of Temporal"},
 	{"internal/testkit", "go.temporal.io/server", "it costs every test package five minutes of first compile"},
+	{"cmd/sandbox-child", "go.temporal.io/", "what a child loads is there before it runs"},
+	{"cmd/sandbox-child", "github.com/jackc/pgx", "untrusted code runs beside no code that it has no use for"},
 	{"internal/store", "go.temporal.io/", "the store knows nothing of the engine"},
 	{"deployments/embedded/pgserver", "go.temporal.io/", "tests link it"},
 }
