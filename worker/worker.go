@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -20,6 +21,8 @@ type Options struct {
 	Workflows   int           // workflow tasks; a first attempt holds one for as long as it runs; 0 = Scripts + 64
 	CacheSize   int           // workflows kept in memory between their tasks, in the whole process; 0 = 2048
 	StopTimeout time.Duration // how long Stop waits for what runs before it is handed back; 0 = 20 s
+	// Worked hears of every activity of an execution that has ended here, however it ended; nil = nobody does. It may not block.
+	Worked func(executionID string)
 	// OnFatal hears of an error that no retry mends, e.g. a namespace that is gone. The workers have stopped then.
 	OnFatal func(error)
 }
@@ -48,12 +51,17 @@ func New(c client.Client, a *activities.Activities, o Options) *Workers {
 	graceful.StopGrace = o.StopTimeout - o.StopTimeout/10
 	a = &graceful
 	worker.SetStickyWorkflowCacheSize(o.CacheSize)
+	var interceptors []interceptor.WorkerInterceptor
+	if o.Worked != nil {
+		interceptors = append(interceptors, &observer{worked: o.Worked})
+	}
 	w := &Workers{
 		workflows: worker.New(c, workflows.TaskQueue, worker.Options{
 			MaxConcurrentWorkflowTaskExecutionSize:  o.Workflows,
 			MaxConcurrentLocalActivityExecutionSize: o.Scripts,
 			WorkerStopTimeout:                       o.StopTimeout,
 			OnFatalError:                            o.OnFatal,
+			Interceptors:                            interceptors,
 			DisableRegistrationAliasing:             true,
 		}),
 		scripts: worker.New(c, workflows.ScriptsTaskQueue, worker.Options{
@@ -63,6 +71,7 @@ func New(c client.Client, a *activities.Activities, o Options) *Workers {
 			DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 			WorkerStopTimeout:                  o.StopTimeout,
 			OnFatalError:                       o.OnFatal,
+			Interceptors:                       interceptors,
 			DisableRegistrationAliasing:        true,
 		}),
 	}

@@ -2,6 +2,8 @@
 package workflows
 
 import (
+	"strings"
+
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 )
@@ -44,6 +46,16 @@ const mailIDPrefix = "mail:"
 
 // MailID is the workflow id of the hand-over of a mail, whose execution has that id.
 func MailID(executionID string) string { return mailIDPrefix + executionID }
+
+// Executed is the id of the execution whose workflow has that id; "" when it is the workflow of something else.
+func Executed(workflowID string) string {
+	for _, prefix := range []string{executionIDPrefix, mailIDPrefix} {
+		if id, ok := strings.CutPrefix(workflowID, prefix); ok {
+			return id
+		}
+	}
+	return ""
+}
 
 // The search attributes of an Execution, all of them set at its start. They hold names, never payload data.
 var (

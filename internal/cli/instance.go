@@ -285,11 +285,13 @@ func dryRunner(data *store.Store, pool *sandbox.Pool) *dryrun.Runner {
 
 // startWork starts the workers, and then what gives them work.
 func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, running *activities.Running, counts *metrics.Metrics) error {
+	progress := dispatch.NewProgress()
 	w := worker.New(eng.Client(), &activities.Activities{
 		Journal: counts.Journal(data), Sandbox: pool, Inbox: inbox, Presence: data, Running: running, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool),
 		Mails: data, Courier: i.courier(data), MailDomain: i.config.Mail.Domain,
 	}, worker.Options{
 		StopTimeout: workerStopTimeout,
+		Worked:      progress.Worked,
 		OnFatal:     func(err error) { i.fail(fmt.Errorf("temporal worker: %w", err)) },
 	})
 	if err := w.Start(); err != nil {
@@ -299,7 +301,7 @@ func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine
 	if err := eng.EnsureRetentionSchedule(ctx); err != nil {
 		return err
 	}
-	d := dispatch.New(counts.Dispatching(data), eng, i.log, dispatch.Options{})
+	d := dispatch.New(counts.Dispatching(data), eng, i.log, dispatch.Options{Progress: progress})
 	if err := d.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}

@@ -2,78 +2,144 @@ package dispatch
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"time"
-
-	"github.com/picloud/picloud/internal/picloud"
 )
 
 // contendedPause is the pause after a claim that got nothing although something is due: another dispatcher is at it.
 const contendedPause = 50 * time.Millisecond
 
-// runClaimer claims what is due and feeds it to the starters, whose backlog holds it back.
+// runClaimer claims what is due and feeds it to the starters, whose work holds it back: the apps take turns. It claims again when few are left of what it has, while there is more, and when it is
+// woken: then of the apps that have nothing here, whose turn comes at once. The starters do not wait for the claims.
 func (d *Dispatcher) runClaimer(ctx context.Context) {
-	database := outage{name: "outbox", log: d.log}
-	first := true
+	rota, pace := newRota(), newPace(runtime.GOMAXPROCS(0), d.options.Starts)
+	look := newLook()
+	defer look.stop()
+	got := make(chan claimed, 1)
 	for ctx.Err() == nil {
-		if sleep(ctx, d.engine.wait()) != nil {
-			return
+		if but, due := look.due(rota, d.options.Batch); due {
+			look.asking, look.woken = true, false
+			go func() { got <- d.claim(ctx, but) }()
 		}
-		until := time.Now().Add(d.options.Lease)
-		firings, err := d.outbox.ClaimDue(ctx, d.options.Batch, d.options.Lease)
-		if ctx.Err() != nil && err != nil {
-			return
+		var to chan<- claim // nil = nothing to feed
+		next, ok := rota.next(pace.now())
+		if ok {
+			to = d.claimed
 		}
-		if err != nil {
-			database.fault(err)
-			if sleep(ctx, database.wait()) != nil {
-				return
+		select {
+		case to <- next:
+			rota.begin(next)
+		case a := <-d.arrived:
+			if a.start > 0 {
+				pace.took(a.start, rota.flying)
 			}
-			continue
+			rota.arrive(a.app)
+		case c := <-got:
+			rota.add(c.claims...)
+			look.seen(c, d.options.Batch)
+		case <-d.wake:
+			look.woken = true
+		case <-look.timer.C:
+			look.woken = true
+		case <-ctx.Done():
 		}
-		database.fine()
-		if first {
-			first = false
-			close(d.started)
-		}
-		d.feed(firings, until)
-		if len(firings) >= d.options.Batch {
-			continue
-		}
-		if d.idle(ctx, len(firings)) != nil {
-			return
-		}
+	}
+	if look.asking {
+		rota.add((<-got).claims...)
+	}
+	for _, c := range rota.rest() { // the starters hand back what they get now
+		d.claimed <- c
 	}
 }
 
-// feed hands the firings to the starters. It goes on after the end of the dispatcher's context: the starters hand back what they get then.
-func (d *Dispatcher) feed(firings []picloud.Firing, until time.Time) {
+// claimed is what a claim gave.
+type claimed struct {
+	claims []claim
+	but    []string      // the apps that were left out
+	took   time.Duration // negative = it failed
+	next   time.Duration // until something may be due, where the claim gave all that is
+}
+
+// claim claims once, nothing of the apps but.
+func (d *Dispatcher) claim(ctx context.Context, but []string) claimed {
+	failed := claimed{but: but, took: -1}
+	if sleep(ctx, max(d.engine.wait(), d.database.wait())) != nil {
+		return failed
+	}
+	began := time.Now()
+	firings, err := d.outbox.ClaimDue(ctx, d.options.Batch, d.options.Lease, but...)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.database.fault(err)
+		}
+		return failed
+	}
+	d.database.fine()
+	d.first.Do(func() { close(d.started) })
+	c := claimed{but: but, took: time.Since(began)}
 	for _, f := range firings {
-		d.claimed <- claim{firing: f, until: until}
+		c.claims = append(c.claims, claim{firing: f, until: began.Add(d.options.Lease)})
 	}
+	if but == nil && len(firings) < d.options.Batch {
+		c.next = d.untilDue(ctx, len(firings))
+	}
+	return c
 }
 
-// idle waits until something may be due: a notification, the time of the next row, or the poll that is the safety net. got is how much the
-// last claim gave.
-func (d *Dispatcher) idle(ctx context.Context, got int) error {
-	pause := d.options.Poll
-	if in, ok, err := d.outbox.NextDue(ctx); err == nil && ok {
-		if got == 0 {
-			in = max(in, contendedPause)
-		}
-		pause = min(pause, in)
+// untilDue is how long it takes until something may be due of which no notification tells: the time of the next row, or the poll that is the safety net. got is how much the last claim gave.
+func (d *Dispatcher) untilDue(ctx context.Context, got int) time.Duration {
+	in, ok, err := d.outbox.NextDue(ctx)
+	if err != nil || !ok {
+		return d.options.Poll
 	}
-	if pause <= 0 {
-		return ctx.Err()
+	if got == 0 {
+		in = max(in, contendedPause)
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-d.wake:
-	case <-timer.C:
+	return min(d.options.Poll, in)
+}
+
+// look says when to claim again.
+type look struct {
+	asking bool // a claim is under way
+	more   bool // something may be left: of what was asked for, or of the apps that were not asked for
+	woken  bool // something may have come
+	rest   time.Time
+	timer  *time.Timer
+}
+
+// rest is how many times as long as a claim took that gave nothing no wake leads to another one: a storm of one app's events may not keep the database busy with the question whether others have any.
+const rest = 4
+
+// newLook is due at once.
+func newLook() *look { return &look{woken: true, timer: time.NewTimer(time.Hour)} }
+
+func (l *look) stop() { l.timer.Stop() }
+
+// due says whether to claim while the rota has what it has, a batch at most, and nothing of which apps.
+func (l *look) due(r *rota, batch int) (but []string, due bool) {
+	switch {
+	case l.asking:
+		return nil, false
+	case r.size <= batch/2:
+		return nil, l.more || l.woken
+	case l.woken && r.size <= 4*batch && !time.Now().Before(l.rest):
+		return slices.Clone(r.apps), true
 	}
-	return nil
+	return nil, false
+}
+
+// seen tells what a claim gave.
+func (l *look) seen(c claimed, batch int) {
+	l.asking = false
+	l.more = c.took < 0 || c.but != nil || len(c.claims) >= batch
+	switch {
+	case c.but != nil && c.took > 0 && len(c.claims) == 0:
+		l.rest = time.Now().Add(rest * c.took)
+		l.timer.Reset(rest * c.took)
+	case !l.more:
+		l.timer.Reset(c.next)
+	}
 }
 
 // runListener keeps a listening connection to the database.

@@ -16,11 +16,12 @@ import (
 
 // Options tune a Dispatcher. Zero fields are set by [New].
 type Options struct {
-	Batch        int           // firings claimed at a time; 0 = 16: what is claimed goes before what comes, of whichever app
-	Starts       int           // workflow starts in flight; 0 = 4 for each processor, at least 8
+	Batch        int           // firings claimed at a time; 0 = 16
+	Starts       int           // firings on their way at a time at most, each from its start to the end of its first work in this process; 0 = 8 for each processor. See pace
 	Lease        time.Duration // how long a claimed firing is this dispatcher's; 0 = 30 s
 	Poll         time.Duration // safety net under the notifications; 0 = 5 s
 	StartTimeout time.Duration // of one workflow start; 0 = 10 s
+	Progress     *Progress     // nil = starts do not wait for the work of those before
 }
 
 func (o Options) withDefaults() Options {
@@ -33,7 +34,7 @@ func (o Options) withDefaults() Options {
 		o.Batch = 16
 	}
 	if o.Starts <= 0 {
-		o.Starts = max(4*runtime.GOMAXPROCS(0), 8)
+		o.Starts = 8 * runtime.GOMAXPROCS(0)
 	}
 	set(&o.Lease, 30*time.Second)
 	set(&o.Poll, 5*time.Second)
@@ -53,13 +54,16 @@ type Dispatcher struct {
 	log     logrus.FieldLogger
 	options Options
 
-	wake    chan struct{} // holds one wake-up
-	claimed chan claim    // on the way to the starters
-	settled chan settled  // on the way to the settler
-	engine  outage
-	started chan struct{}
-	stop    context.CancelFunc
-	stopped chan struct{}
+	wake     chan struct{} // holds one wake-up
+	claimed  chan claim    // on the way to the starters
+	arrived  chan arrival  // for the claimer
+	settled  chan settled  // on the way to the settler
+	engine   outage
+	database outage // of the claims
+	first    sync.Once
+	started  chan struct{} // closed by first
+	stop     context.CancelFunc
+	stopped  chan struct{}
 }
 
 // claim is a firing with the end of its lease.
@@ -68,20 +72,28 @@ type claim struct {
 	until  time.Time
 }
 
+// arrival is the end of the way of a firing.
+type arrival struct {
+	app   string
+	start time.Duration // how long its start took; 0 = it was not started
+}
+
 // New makes a dispatcher, without starting it.
 func New(outbox picloud.Dispatching, starter Starter, log logrus.FieldLogger, options Options) *Dispatcher {
 	o := options.withDefaults()
 	return &Dispatcher{
-		outbox:  outbox,
-		starter: starter,
-		log:     log,
-		options: o,
-		wake:    make(chan struct{}, 1),
-		claimed: make(chan claim), // unbuffered: a claim is made when the one before has begun
-		settled: make(chan settled, o.Batch),
-		engine:  outage{name: "engine", log: log},
-		started: make(chan struct{}),
-		stopped: make(chan struct{}),
+		outbox:   outbox,
+		starter:  starter,
+		log:      log,
+		options:  o,
+		wake:     make(chan struct{}, 1),
+		claimed:  make(chan claim), // unbuffered: whose turn it is is said when a starter is free
+		arrived:  make(chan arrival),
+		settled:  make(chan settled, o.Batch),
+		engine:   outage{name: "engine", log: log},
+		database: outage{name: "outbox", log: log},
+		started:  make(chan struct{}),
+		stopped:  make(chan struct{}),
 	}
 }
 
@@ -131,25 +143,40 @@ func (d *Dispatcher) Stop() {
 	<-d.stopped
 }
 
-// runStarter starts workflows, one at a time.
+// runStarter carries firings on their way, one at a time.
 func (d *Dispatcher) runStarter(ctx, lasting context.Context) {
+	hold := newHold()
 	for c := range d.claimed {
-		if time.Now().After(c.until) {
-			continue // the lease is over: the row is due again, for whoever claims it
+		took := d.carry(ctx, lasting, c, hold)
+		select {
+		case d.arrived <- arrival{app: c.firing.AppID, start: took}:
+		case <-ctx.Done(): // nobody counts any more
 		}
-		if ctx.Err() != nil {
-			d.settled <- settled{id: c.firing.ExecutionID, as: handedBack}
-			continue
-		}
-		call, cancel := context.WithTimeout(lasting, d.options.StartTimeout)
-		err := d.starter.Start(call, c.firing)
-		cancel()
-		if err != nil {
-			d.engine.fault(err)
-			d.settled <- settled{id: c.firing.ExecutionID, as: failed}
-			continue
-		}
-		d.engine.fine()
-		d.settled <- settled{id: c.firing.ExecutionID, as: begun}
 	}
+}
+
+// carry starts the workflow of a firing, and waits for its work. It gives how long the start took, 0 where there was none.
+func (d *Dispatcher) carry(ctx, lasting context.Context, c claim, hold *hold) (start time.Duration) {
+	if time.Now().After(c.until) {
+		return 0 // the lease is over: the row is due again, for whoever claims it
+	}
+	if ctx.Err() != nil {
+		d.settled <- settled{id: c.firing.ExecutionID, as: handedBack}
+		return 0
+	}
+	worked, done := d.options.Progress.expect(c.firing.ExecutionID)
+	defer done()
+	call, cancel := context.WithTimeout(lasting, d.options.StartTimeout)
+	defer cancel()
+	began := time.Now()
+	if err := d.starter.Start(call, c.firing); err != nil {
+		d.engine.fault(err)
+		d.settled <- settled{id: c.firing.ExecutionID, as: failed}
+		return 0
+	}
+	start = time.Since(began)
+	d.engine.fine()
+	d.settled <- settled{id: c.firing.ExecutionID, as: begun}
+	hold.until(worked, ctx.Done())
+	return start
 }

@@ -3,6 +3,8 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,6 +86,60 @@ func TestSlowStartHoldsNothingUp(t *testing.T) {
 	testkit.Until(t, soon, "outbox is empty", func() bool { return o.size() == 0 })
 }
 
+// A backlog of one app, claimed or not, holds back nothing of another one, not even while all that may be on its way is stuck.
+func TestBacklogOfOneAppHoldsBackNoOther(t *testing.T) {
+	t.Parallel()
+	o, s := newOutbox(), newStarter()
+	stuck := make(chan struct{})
+	s.fails = func(id string) error {
+		if strings.HasPrefix(id, "noisy/") {
+			<-stuck
+		}
+		return nil
+	}
+	var noisy []string
+	for _, id := range ids(200) {
+		noisy = append(noisy, "noisy/"+id)
+	}
+	o.add(noisy...)
+	start(t, o, s, dispatch.Options{Starts: 2, Poll: time.Hour})
+	testkit.Until(t, soon, "the noisy app is on its way", func() bool { return s.running() == 1 })
+	o.add("quiet/1")
+	testkit.Until(t, soon, "the quiet app is started", func() bool { return s.count() == 1 })
+	o.add("quiet/2", "quiet/3")
+	testkit.Until(t, soon, "it is again", func() bool { return s.count() == 3 })
+	close(stuck)
+	testkit.Until(t, soon, "outbox is empty", func() bool { return o.size() == 0 })
+}
+
+// With a Progress the next firing of an app waits for the work of those on their way, as long as it is soon done.
+func TestStartsWaitForWork(t *testing.T) {
+	t.Parallel()
+	o, s, progress := newOutbox(), newStarter(), dispatch.NewProgress()
+	working := make(chan string, 1000)
+	var now, most atomic.Int64
+	s.fails = func(id string) error {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		working <- id
+		return nil
+	}
+	var app []string
+	for _, id := range ids(300) {
+		app = append(app, "app/"+id)
+	}
+	o.add(app...)
+	start(t, o, s, dispatch.Options{Starts: 2, Progress: progress})
+	for range app {
+		id := <-working
+		now.Add(-1)
+		progress.Worked(id)
+	}
+	testkit.Until(t, soon, "outbox is empty", func() bool { return o.size() == 0 })
+	assert.EqualValues(t, 1, most.Load(), "of one app one less than may be on their way")
+}
+
 func TestFailedStartsBackOff(t *testing.T) {
 	t.Parallel()
 	o, s := newOutbox(), newStarter()
@@ -131,17 +187,17 @@ func TestStopDrains(t *testing.T) {
 	o.add(ids(300)...)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	d := dispatch.New(o, s, testkit.SilentLog(), dispatch.Options{Starts: 4, Batch: 50})
+	d := dispatch.New(o, s, testkit.SilentLog(), dispatch.Options{Starts: 2, Batch: 50})
 	require.NoError(t, d.Start(ctx))
-	testkit.Until(t, soon, "starts are in flight", func() bool { return s.running() == 4 })
+	testkit.Until(t, soon, "starts are in flight", func() bool { return s.running() == 2 })
 	cancel()
 	close(s.block)
 	d.Stop()
-	assert.Equal(t, 4, s.count(), "what is in flight is finished")
-	assert.Equal(t, 296, o.size())
+	assert.Equal(t, 2, s.count(), "what is in flight is finished")
+	assert.Equal(t, 298, o.size())
 	firings, err := o.ClaimDue(t.Context(), 1000, time.Second)
 	require.NoError(t, err)
-	assert.Len(t, firings, 296, "and the rest is due at once, for another dispatcher")
+	assert.Len(t, firings, 298, "and the rest is due at once, for another dispatcher")
 	d.Stop()
 }
 

@@ -131,7 +131,7 @@ func (forgetful) DeleteFirings(ctx context.Context, _ []string) error { return e
 func TestDispatcherThatDiesBetweenStartAndDelete(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, activitiestest.Returns(`1`))
-	fired := p.fire(t, 20)
+	fired := p.fire(t, 10) // fewer than what waits to be deleted may be: else it starts no more
 	dying := dispatch.New(forgetful{p.store}, p.engine, testkit.SilentLog(), dispatch.Options{Lease: time.Second})
 	require.NoError(t, dying.Start(t.Context()))
 	p.ends(t, fired, picloud.StatusSucceeded)

@@ -3,6 +3,8 @@ package dispatch_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 
 var errDown = errors.New("down")
 
-// outbox is a picloud.Dispatching in memory.
+// outbox is a picloud.Dispatching in memory. An id begins with the id of its app, and a slash if there is more.
 type outbox struct {
 	mu      sync.Mutex
 	rows    map[string]time.Time // when due, by execution id
@@ -54,7 +56,7 @@ func (o *outbox) size() int {
 	return len(o.rows)
 }
 
-func (o *outbox) ClaimDue(_ context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
+func (o *outbox) ClaimDue(_ context.Context, limit int, lease time.Duration, but ...string) ([]picloud.Firing, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.down {
@@ -64,9 +66,10 @@ func (o *outbox) ClaimDue(_ context.Context, limit int, lease time.Duration) ([]
 	now := time.Now()
 	var firings []picloud.Firing
 	for _, id := range o.order {
-		if due, ok := o.rows[id]; ok && !due.After(now) && len(firings) < limit {
+		app, _, _ := strings.Cut(id, "/")
+		if due, ok := o.rows[id]; ok && !due.After(now) && len(firings) < limit && !slices.Contains(but, app) {
 			o.rows[id] = now.Add(lease)
-			firings = append(firings, picloud.Firing{ExecutionID: id})
+			firings = append(firings, picloud.Firing{ExecutionID: id, AppID: app})
 		}
 	}
 	return firings, nil

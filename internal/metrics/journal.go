@@ -83,8 +83,8 @@ func (m *Metrics) Dispatching(next picloud.Dispatching) picloud.Dispatching {
 }
 
 // ClaimDue implements picloud.Dispatching.
-func (d dispatching) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
-	firings, err := d.Dispatching.ClaimDue(ctx, limit, lease)
+func (d dispatching) ClaimDue(ctx context.Context, limit int, lease time.Duration, but ...string) ([]picloud.Firing, error) {
+	firings, err := d.Dispatching.ClaimDue(ctx, limit, lease, but...)
 	d.m.claims.Inc()
 	if err != nil && ctx.Err() == nil {
 		d.m.claimFault.Inc()

@@ -69,7 +69,8 @@ type Journal interface {
 type Dispatching interface {
 	// ClaimDue leases up to limit due firings, oldest first, and as many of those that wait in lanes (of queues and of triggers with flow control), as far as their bounds let them go, by priority. Those that another
 	// dispatcher is claiming are skipped; what is leased comes due again when the lease ends. Version, Retry, MaxDepth and Wall are filled in from the present state of script, trigger and instance.
-	ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]Firing, error)
+	// Nothing of the apps but (ids) is claimed.
+	ClaimDue(ctx context.Context, limit int, lease time.Duration, but ...string) ([]Firing, error)
 	// DeleteFirings removes firings whose workflows are started.
 	DeleteFirings(ctx context.Context, executionIDs []string) error
 	// RescheduleFirings makes claimed firings due again after delay.

@@ -10,7 +10,7 @@ import (
 )
 
 // claimLanes claims what waits in lanes and may go.
-func (s *Store) claimLanes(ctx context.Context, limit int32, lease time.Duration) (rows []sqlc.OutboxClaimDueRow, err error) {
+func (s *Store) claimLanes(ctx context.Context, limit int32, lease time.Duration, but []string) (rows []sqlc.OutboxClaimDueRow, err error) {
 	err = s.inTx(ctx, func(q *sqlc.Queries) error {
 		if err := q.LaneLock(ctx); err != nil {
 			return fmt.Errorf("lock lanes: %w", err)
@@ -18,7 +18,7 @@ func (s *Store) claimLanes(ctx context.Context, limit int32, lease time.Duration
 		if err := s.gather(ctx, q); err != nil {
 			return err
 		}
-		found, err := q.LaneClaim(ctx, limit, lease.Milliseconds())
+		found, err := q.LaneClaim(ctx, limit, but, lease.Milliseconds())
 		if err != nil {
 			return fmt.Errorf("claim from lanes: %w", err)
 		}

@@ -55,13 +55,14 @@ func insertFiring(ctx context.Context, q *sqlc.Queries, f picloud.Firing, lane, 
 const parkedAtATime = 5000
 
 // ClaimDue implements picloud.Dispatching: one round trip where nothing waits in lanes.
-func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([]picloud.Firing, error) {
+func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration, but ...string) ([]picloud.Firing, error) {
 	count := int32(min(limit, 10_000))
+	but = append([]string{}, but...) // no NULL
 	var rows []sqlc.OutboxClaimDueRow
 	var lanes bool
 	batch := &pgx.Batch{}
 	batch.Queue(sqlc.OutboxPark, int32(parkedAtATime))
-	batch.Queue(sqlc.OutboxClaimDue, count, lease.Milliseconds()).Query(func(r pgx.Rows) (err error) {
+	batch.Queue(sqlc.OutboxClaimDue, count, but, lease.Milliseconds()).Query(func(r pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(r, pgx.RowToStructByPos[sqlc.OutboxClaimDueRow])
 		return err
 	})
@@ -79,7 +80,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration) ([
 	}
 	priorities := map[string]int16{}
 	if lanes || admitted {
-		rows, err := s.claimLanes(ctx, count, lease)
+		rows, err := s.claimLanes(ctx, count, lease, but)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,7 @@ SELECT EXISTS (SELECT FROM outbox WHERE lane IS NOT NULL AND due_at <= now());
 
 -- name: LaneClaim :many
 -- What waits in lanes: for every combination of keys the next firings by priority and age, or the first in the order of an ordering key, as many as each bound of the lane lets go.
--- They take slots. Those that took theirs in a claim whose dispatcher died or could not start them come again. The caller holds the lock of LaneLock.
+-- Nothing is taken of the apps that are left out. They take slots. Those that took theirs in a claim whose dispatcher died or could not start them come again. The caller holds the lock of LaneLock.
 WITH candidate AS (
     SELECT o.execution_id, o.app_id, o.priority, o.due_at, k.lane, k.concurrency_key, k.throttle_key, k.lane_room, k.key_room, k.throttle_room
     FROM lane_keys k, LATERAL (
@@ -21,7 +21,7 @@ WITH candidate AS (
             SELECT w.* FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
          ) AS head WHERE head.lane = k.lane AND NOT head.unbatched AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
     ) AS o
-    WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0
+    WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0 AND k.app_id <> ALL (sqlc.arg(but)::uuid[])
       AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
 ), by_throttle AS (
     SELECT *, row_number() OVER (PARTITION BY lane, throttle_key ORDER BY priority DESC, due_at, execution_id) AS n FROM candidate
@@ -35,7 +35,8 @@ WITH candidate AS (
 ), by_app AS (
     SELECT t.execution_id, row_number() OVER (PARTITION BY t.app_id ORDER BY t.priority DESC, t.due_at, t.execution_id) AS n FROM by_lane t WHERE t.n <= t.lane_room
 ), again AS (
-    SELECT o.execution_id FROM lane_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND NOT o.unbatched AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    SELECT o.execution_id FROM lane_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND NOT o.unbatched AND o.due_at <= now() AND o.app_id <> ALL (sqlc.arg(but)::uuid[])
+      AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
     LIMIT @max::int
 ), due AS (
     (SELECT t.execution_id FROM by_app t ORDER BY t.n LIMIT @max::int) UNION SELECT execution_id FROM again

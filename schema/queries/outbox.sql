@@ -18,7 +18,7 @@ UPDATE outbox SET parked = false WHERE app_id = @app_id AND parked;
 
 -- name: OutboxClaimDue :many
 -- What waits for no lane: the oldest of every app, then the second oldest of every app, and so on, so that no app waits for the backlog of another. The apps are found by jumping from one to the
--- next in the index outbox_due_by_app.
+-- next in the index outbox_due_by_app; nothing is taken of those that are left out.
 WITH RECURSIVE app AS (
     (SELECT o.app_id FROM outbox o WHERE o.lane IS NULL AND NOT o.parked ORDER BY o.app_id LIMIT 1)
     UNION ALL
@@ -31,7 +31,7 @@ WITH RECURSIVE app AS (
         SELECT w.execution_id, w.due_at FROM outbox w WHERE w.app_id = p.app_id AND w.lane IS NULL AND NOT w.parked AND w.due_at <= now()
         ORDER BY w.due_at LIMIT @max::int
     ) AS o
-    WHERE NOT EXISTS (SELECT FROM apps a WHERE a.id = p.app_id AND a.paused_at IS NOT NULL)
+    WHERE p.app_id <> ALL (sqlc.arg(but)::uuid[]) AND NOT EXISTS (SELECT FROM apps a WHERE a.id = p.app_id AND a.paused_at IS NOT NULL)
 ), due AS (
     SELECT o.execution_id, o.due_at FROM ranked r JOIN outbox o ON o.execution_id = r.execution_id
     WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now()

@@ -54,7 +54,7 @@ WITH candidate AS (
             SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.unbatched, w.tried, w.filter, w.parked, w.cut FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
          ) AS head WHERE head.lane = k.lane AND NOT head.unbatched AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
     ) AS o
-    WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0
+    WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0 AND k.app_id <> ALL ($2::uuid[])
       AND NOT EXISTS (SELECT FROM apps a WHERE a.id = k.app_id AND a.paused_at IS NOT NULL)
 ), by_throttle AS (
     SELECT execution_id, app_id, priority, due_at, lane, concurrency_key, throttle_key, lane_room, key_room, throttle_room, row_number() OVER (PARTITION BY lane, throttle_key ORDER BY priority DESC, due_at, execution_id) AS n FROM candidate
@@ -68,12 +68,13 @@ WITH candidate AS (
 ), by_app AS (
     SELECT t.execution_id, row_number() OVER (PARTITION BY t.app_id ORDER BY t.priority DESC, t.due_at, t.execution_id) AS n FROM by_lane t WHERE t.n <= t.lane_room
 ), again AS (
-    SELECT o.execution_id FROM lane_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND NOT o.unbatched AND o.due_at <= now() AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
+    SELECT o.execution_id FROM lane_slots s JOIN outbox o ON o.execution_id = s.execution_id WHERE o.lane IS NOT NULL AND NOT o.unbatched AND o.due_at <= now() AND o.app_id <> ALL ($2::uuid[])
+      AND NOT EXISTS (SELECT FROM apps a WHERE a.id = o.app_id AND a.paused_at IS NOT NULL)
     LIMIT $1::int
 ), due AS (
     (SELECT t.execution_id FROM by_app t ORDER BY t.n LIMIT $1::int) UNION SELECT execution_id FROM again
 ), claimed AS (
-    UPDATE outbox o SET due_at = now() + $2::bigint * interval '1 millisecond', claims = claims + 1
+    UPDATE outbox o SET due_at = now() + $3::bigint * interval '1 millisecond', claims = claims + 1
     FROM due WHERE o.execution_id = due.execution_id
     RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
 ), slot AS (
@@ -136,9 +137,9 @@ type LaneClaimRow struct {
 }
 
 // What waits in lanes: for every combination of keys the next firings by priority and age, or the first in the order of an ordering key, as many as each bound of the lane lets go.
-// They take slots. Those that took theirs in a claim whose dispatcher died or could not start them come again. The caller holds the lock of LaneLock.
-func (q *Queries) LaneClaim(ctx context.Context, max int32, leaseMs int64) ([]LaneClaimRow, error) {
-	rows, err := q.db.Query(ctx, LaneClaim, max, leaseMs)
+// Nothing is taken of the apps that are left out. They take slots. Those that took theirs in a claim whose dispatcher died or could not start them come again. The caller holds the lock of LaneLock.
+func (q *Queries) LaneClaim(ctx context.Context, max int32, but []string, leaseMs int64) ([]LaneClaimRow, error) {
+	rows, err := q.db.Query(ctx, LaneClaim, max, but, leaseMs)
 	if err != nil {
 		return nil, err
 	}
