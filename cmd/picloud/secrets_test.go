@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +157,20 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 }
 
+// answersOf calls the script "answers" of the shop.
+func answersOf(t *testing.T, up *testkit.Instance) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.URL+"/run/shop/answers", http.NoBody)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+up.Key)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
 // TestInstanceKey rotates the key under a running instance, and starts it without the key and with a wrong one.
 func TestInstanceKey(t *testing.T) {
 	up := testkit.Up(t)
@@ -162,15 +178,7 @@ func TestInstanceKey(t *testing.T) {
 	putSecret(t, up, "KEY", plainSecret)
 	answers := func(want string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.URL+"/run/shop/answers", http.NoBody)
-		require.NoError(t, err)
-		r.Header.Set("Authorization", "Bearer "+up.Key)
-		answer, err := http.DefaultClient.Do(r)
-		require.NoError(t, err)
-		defer answer.Body.Close() //nolint:errcheck // it was read
-		body, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		require.JSONEq(t, want, string(body))
+		require.JSONEq(t, want, answersOf(t, up))
 	}
 	const want = `"s3cr3t/\"plain\"+text & <more>"`
 	answers(want)
@@ -224,4 +232,81 @@ func TestInstanceKey(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	up = testkit.Up(t, "PICLOUD_DATA_DIR="+up.DataDir, "PICLOUD_INSTANCE_KEY="+string(third))
 	answers(`"new value"`)
+}
+
+// TestRotationOverAKill kills a rotation in the middle, with some secrets under the new key and some under the old one: all can be read then, and the next rotation ends it.
+func TestRotationOverAKill(t *testing.T) {
+	up := testkit.Up(t)
+	deploy(t, up, "", map[string]string{"answers": `export default async (event: any, ctx: any) => {
+		const all: Record<string, string | null> = {};
+		for (let i = 0; i < 90; i++) all[i] = await ctx.secrets.get("KEY" + i);
+		return all;
+	}`})
+	deployApp(t, up, "zoo", "", map[string]string{"noop": `export default () => 1`})
+	want := map[string]string{}
+	for i := range 90 {
+		want[fmt.Sprint(i)] = fmt.Sprint("value ", i)
+		putSecret(t, up, fmt.Sprint("KEY", i), fmt.Sprint("value ", i))
+		put, err := up.Client.PutSecretWithResponse(t.Context(), "zoo", fmt.Sprint("KEY", i), client.SecretValue{Value: "animal"})
+		require.NoError(t, err)
+		require.Less(t, put.StatusCode(), 300, string(put.Body))
+	}
+	readable := func() {
+		t.Helper()
+		wanted, err := json.Marshal(want)
+		require.NoError(t, err)
+		require.JSONEq(t, string(wanted), answersOf(t, up))
+	}
+
+	first, err := os.ReadFile(filepath.Join(up.DataDir, "instance-key"))
+	require.NoError(t, err)
+
+	// One row of the second hundred is held, so that the rotation stands still between its two transactions.
+	address, ok := pgserver.Running(t.Context(), filepath.Join(up.DataDir, "postgres"), "picloud")
+	require.True(t, ok)
+	db, err := pgx.Connect(t.Context(), address)
+	require.NoError(t, err)
+	defer db.Close(t.Context()) //nolint:errcheck // it was used
+	holding, err := db.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = holding.Exec(t.Context(), "SELECT FROM secrets ORDER BY app_id DESC, name DESC LIMIT 1 FOR UPDATE")
+	require.NoError(t, err)
+	watch, err := pgx.Connect(t.Context(), address)
+	require.NoError(t, err)
+	defer watch.Close(t.Context()) //nolint:errcheck // it was used
+	byKey := func() (counts []int) {
+		rows, err := watch.Query(t.Context(), "SELECT count(*)::int FROM secrets GROUP BY key_id ORDER BY 1")
+		require.NoError(t, err)
+		counts, err = pgx.CollectRows(rows, pgx.RowTo[int])
+		require.NoError(t, err)
+		return counts
+	}
+	rotation := exec.CommandContext(t.Context(), testkit.Binary(t), "secrets", "rotate")
+	rotation.Env = append(os.Environ(), "PICLOUD_DATA_DIR="+up.DataDir)
+	require.NoError(t, rotation.Start())
+	testkit.Until(t, settling, "the first hundred is sealed anew", func() bool { return slices.Equal(byKey(), []int{80, 100}) })
+	require.NoError(t, rotation.Process.Kill())
+	require.Error(t, rotation.Wait())
+	require.NoError(t, holding.Rollback(t.Context()))
+	both, err := os.ReadFile(filepath.Join(up.DataDir, "instance-key"))
+	require.NoError(t, err)
+	require.Greater(t, len(both), len(first), "the old key still opens")
+	readable()
+
+	up.Kill()
+	up = testkit.Up(t, "PICLOUD_DATA_DIR="+up.DataDir)
+	readable()
+	again := exec.CommandContext(t.Context(), testkit.Binary(t), "secrets", "rotate")
+	again.Env = rotation.Env
+	out, err := again.CombinedOutput()
+	require.NoError(t, err, string(out))
+	address, ok = pgserver.Running(t.Context(), filepath.Join(up.DataDir, "postgres"), "picloud")
+	require.True(t, ok)
+	watch, err = pgx.Connect(t.Context(), address)
+	require.NoError(t, err)
+	require.Equal(t, []int{180}, byKey(), string(out))
+	readable()
+	kept, err := os.ReadFile(filepath.Join(up.DataDir, "instance-key"))
+	require.NoError(t, err)
+	require.Len(t, kept, len(first), "the old keys are gone")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/store/sqlc"
@@ -50,24 +51,29 @@ func (s *Store) putSecret(ctx context.Context, appID, name, value string) (creat
 		if err != nil {
 			return fmt.Errorf("lock app: %w", err)
 		}
-		n, err := q.SecretUpdate(ctx, sealed, now, appID, name)
-		if err != nil {
-			return fmt.Errorf("update secret: %w", err)
+		updated, err := q.SecretUpdate(ctx, sealed, now, appID, name)
+		if err == nil {
+			return audit(ctx, q, "secret", name, secretView(name, updated.WasUpdatedAt), secretView(name, updated.UpdatedAt))
 		}
-		view := map[string]any{"name": name}
-		if n > 0 {
-			return audit(ctx, q, "secret", name, view, view)
+		if !isMissing(err) {
+			return fmt.Errorf("update secret: %w", err)
 		}
 		if count >= picloud.MaxSecrets {
 			return picloud.Errorf(picloud.Conflict, "secrets_full", "the app has %d secrets, as many as it may have: delete one first", count)
 		}
 		created = true
-		if err := q.SecretInsert(ctx, appID, name, sealed, now); err != nil {
+		at, err := q.SecretInsert(ctx, appID, name, sealed, now)
+		if err != nil {
 			return fmt.Errorf("insert secret: %w", err)
 		}
-		return audit(ctx, q, "secret", name, nil, view)
+		return audit(ctx, q, "secret", name, nil, secretView(name, at))
 	})
 	return created, s.audited(ctx, err)
+}
+
+// secretView is what the audit log says of a secret: its name, and since when it has the value that it has.
+func secretView(name string, updated time.Time) map[string]any {
+	return map[string]any{"name": name, "updated_at": updated.UTC()}
 }
 
 // SecretValue implements picloud.SecretReader.

@@ -15,11 +15,16 @@ UPDATE instance_key SET key_id = @key_id, proof = @proof, changed_at = now() WHE
 -- Locks the app's row: its secrets are counted and added to one after the other.
 SELECT (SELECT count(*) FROM secrets s WHERE s.app_id = a.id) AS secrets FROM apps a WHERE a.id = @app_id FOR NO KEY UPDATE;
 
--- name: SecretUpdate :execrows
-UPDATE secrets SET sealed = @sealed, key_id = @key_id, updated_at = now() WHERE app_id = @app_id AND name = @name;
+-- name: SecretUpdate :one
+-- Gives when the value before was set, and this one.
+WITH before AS (
+    SELECT b.updated_at FROM secrets b WHERE b.app_id = @app_id AND b.name = @name FOR UPDATE
+)
+UPDATE secrets s SET sealed = @sealed, key_id = @key_id, updated_at = now() FROM before WHERE s.app_id = @app_id AND s.name = @name
+RETURNING before.updated_at AS was_updated_at, s.updated_at;
 
--- name: SecretInsert :exec
-INSERT INTO secrets (app_id, name, sealed, key_id) VALUES (@app_id, @name, @sealed, @key_id);
+-- name: SecretInsert :one
+INSERT INTO secrets (app_id, name, sealed, key_id) VALUES (@app_id, @name, @sealed, @key_id) RETURNING updated_at;
 
 -- name: SecretGet :one
 SELECT sealed FROM secrets WHERE app_id = @app_id AND name = @name;

@@ -118,18 +118,20 @@ func (q *Queries) SecretGet(ctx context.Context, appID string, name string) ([]b
 	return sealed, err
 }
 
-const SecretInsert = `-- name: SecretInsert :exec
-INSERT INTO secrets (app_id, name, sealed, key_id) VALUES ($1, $2, $3, $4)
+const SecretInsert = `-- name: SecretInsert :one
+INSERT INTO secrets (app_id, name, sealed, key_id) VALUES ($1, $2, $3, $4) RETURNING updated_at
 `
 
-func (q *Queries) SecretInsert(ctx context.Context, appID string, name string, sealed []byte, keyID int64) error {
-	_, err := q.db.Exec(ctx, SecretInsert,
+func (q *Queries) SecretInsert(ctx context.Context, appID string, name string, sealed []byte, keyID int64) (time.Time, error) {
+	row := q.db.QueryRow(ctx, SecretInsert,
 		appID,
 		name,
 		sealed,
 		keyID,
 	)
-	return err
+	var updated_at time.Time
+	err := row.Scan(&updated_at)
+	return updated_at, err
 }
 
 const SecretList = `-- name: SecretList :many
@@ -206,19 +208,28 @@ func (q *Queries) SecretSealedByOthers(ctx context.Context, keyID int64, max int
 	return items, nil
 }
 
-const SecretUpdate = `-- name: SecretUpdate :execrows
-UPDATE secrets SET sealed = $1, key_id = $2, updated_at = now() WHERE app_id = $3 AND name = $4
+const SecretUpdate = `-- name: SecretUpdate :one
+WITH before AS (
+    SELECT b.updated_at FROM secrets b WHERE b.app_id = $3 AND b.name = $4 FOR UPDATE
+)
+UPDATE secrets s SET sealed = $1, key_id = $2, updated_at = now() FROM before WHERE s.app_id = $3 AND s.name = $4
+RETURNING before.updated_at AS was_updated_at, s.updated_at
 `
 
-func (q *Queries) SecretUpdate(ctx context.Context, sealed []byte, keyID int64, appID string, name string) (int64, error) {
-	result, err := q.db.Exec(ctx, SecretUpdate,
+type SecretUpdateRow struct {
+	WasUpdatedAt time.Time
+	UpdatedAt    time.Time
+}
+
+// Gives when the value before was set, and this one.
+func (q *Queries) SecretUpdate(ctx context.Context, sealed []byte, keyID int64, appID string, name string) (SecretUpdateRow, error) {
+	row := q.db.QueryRow(ctx, SecretUpdate,
 		sealed,
 		keyID,
 		appID,
 		name,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var i SecretUpdateRow
+	err := row.Scan(&i.WasUpdatedAt, &i.UpdatedAt)
+	return i, err
 }
