@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/picloud/picloud/internal/sandbox/child"
+	"github.com/picloud/picloud/internal/sandbox/program"
 	"github.com/picloud/picloud/internal/testkit"
 )
 
@@ -37,6 +39,9 @@ var parts = []struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == program.Argument { // as picloud: without the tag embedchild it is the program of its children
+		child.Main()
+	}
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/picloud", "the program to measure")
 	flag.IntVar(&o.rounds, "rounds", 3, "interleaved rounds; medians are printed")

@@ -48,7 +48,7 @@ func sandboxFigures(ctx context.Context, rounds int) ([]figure, error) {
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	pool, err := sandbox.New(sandbox.Options{Command: command, Size: sandboxWorkers, KV: emptyStore{}, Log: log})
+	pool, err := sandbox.New(sandbox.Options{Command: command, Size: sandboxWorkers + 1, KV: emptyStore{}, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}

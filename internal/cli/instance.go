@@ -264,7 +264,7 @@ func (i *instance) startSandbox(data *store.Store) (*sandbox.Pool, error) {
 	}
 	processes := i.config.Sandbox.Processes
 	if processes == 0 {
-		processes = 2 * runtime.GOMAXPROCS(0)
+		processes = 2*runtime.GOMAXPROCS(0) + 1 // no app has them all
 	}
 	pool, err := sandbox.New(sandbox.Options{
 		Command: command, Size: processes, KV: data, Secrets: data, Mail: i.mailRules(), Ceiling: i.config.Ceiling(), Log: i.log,

@@ -130,7 +130,7 @@ type Retention struct {
 
 // Sandbox is the instance's ceiling: a script may ask for less, never for more.
 type Sandbox struct {
-	Processes       int           `env:"PROCESSES"`                   // children at a time; 0 = two a core
+	Processes       int           `env:"PROCESSES"`                   // children at a time; 0 = two a core and one
 	Require         string        `env:"REQUIRE" envDefault:"kernel"` // RequireKernel or RequireFull
 	MaxWall         time.Duration `env:"MAX_WALL" envDefault:"5m"`
 	MaxCPU          time.Duration `env:"MAX_CPU" envDefault:"30s"`

@@ -45,7 +45,7 @@ const compiler = "the compiler"
 type Options struct {
 	// Command is the argv of a child, whose process calls child.Main.
 	Command []string
-	// Size is how many runs there may be at once; as many warm processes wait to take the place of others.
+	// Size is how many runs there may be at once, of one app one less where it is more than one; as many warm processes wait to take the place of others.
 	Size int
 	// KV is what ctx.kv reads.
 	KV picloud.KVReader

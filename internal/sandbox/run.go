@@ -41,7 +41,7 @@ func (p *Pool) Run(ctx context.Context, run picloud.Run) (picloud.Outcome, error
 	if err := p.turns.take(ctx, run.AppID); err != nil {
 		return picloud.Outcome{}, fmt.Errorf("wait for sandbox: %w", err)
 	}
-	defer p.turns.give()
+	defer p.turns.give(run.AppID)
 	out, err := p.runOnce(ctx, run, fetch, head, data)
 	for try := 1; try < maxTries && errors.Is(err, errUndelivered); try++ { // nothing has run: another child may take it
 		out, err = p.runOnce(ctx, run, fetch, head, data)

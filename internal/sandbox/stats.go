@@ -7,6 +7,6 @@ func (p *Pool) Stats() picloud.SandboxStats {
 	finished := p.finished.Load() // before started: else there might seem to be less than none
 	started := p.started.Load()
 	return picloud.SandboxStats{
-		Children: int(started - finished), Busy: p.turns.taken(), Size: p.options.Size, Started: started, Ended: finished, Killed: p.killed.Load(),
+		Children: int(started - finished), Busy: p.turns.busy(), Size: p.options.Size, Started: started, Ended: finished, Killed: p.killed.Load(),
 	}
 }

@@ -7,24 +7,31 @@ import (
 )
 
 // turns lets a number of runs go at a time. Apps whose runs wait take turns, so that a run waits for one of every other app and not for all that another app has waiting; the runs of
-// one app go in the order of their coming.
+// one app go in the order of their coming. No app has every turn: what another one runs waits for no end of a long script.
 type turns struct {
 	mu      sync.Mutex
 	size    int
-	free    int
+	taken   map[string]int             // by app
+	sum     int                        // of taken
 	waiting map[string][]chan struct{} // by app; a channel is closed when its turn has come
 	order   []string                   // the apps of waiting, the next one first
 }
 
 func newTurns(size int) *turns {
-	return &turns{size: size, free: size, waiting: map[string][]chan struct{}{}}
+	return &turns{size: size, taken: map[string]int{}, waiting: map[string][]chan struct{}{}}
+}
+
+// mayTake says whether the app may have one more. The caller holds mu.
+func (t *turns) mayTake(app string) bool {
+	return t.sum < t.size && t.taken[app] < max(t.size-1, 1)
 }
 
 // take waits for a turn of the app, until ctx ends: then the error is its cause. give must follow.
 func (t *turns) take(ctx context.Context, app string) error {
 	t.mu.Lock()
-	if t.free > 0 {
-		t.free--
+	if t.mayTake(app) { // nobody of this app waits then
+		t.taken[app]++
+		t.sum++
 		t.mu.Unlock()
 		return nil
 	}
@@ -47,29 +54,32 @@ func (t *turns) take(ctx context.Context, app string) error {
 	}
 	t.mu.Unlock()
 	if i < 0 { // the turn came at the same moment: it is somebody else's
-		t.give()
+		t.give(app)
 	}
 	return context.Cause(ctx)
 }
 
-// give ends a turn: the next one has it.
-func (t *turns) give() {
+// give ends a turn of the app: the next one that may has it.
+func (t *turns) give(app string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.order) == 0 {
-		t.free++
+	t.sum--
+	if t.taken[app]--; t.taken[app] == 0 {
+		delete(t.taken, app)
+	}
+	i := slices.IndexFunc(t.order, t.mayTake)
+	if i < 0 {
 		return
 	}
-	app := t.order[0]
-	t.order = t.order[1:]
-	queue := t.waiting[app]
+	next := t.order[i]
+	queue := t.waiting[next]
 	close(queue[0])
-	if len(queue) > 1 {
-		t.order = append(t.order, app)
-		t.waiting[app] = queue[1:]
-		return
+	t.taken[next]++
+	t.sum++
+	t.keep(next, queue[1:])
+	if len(queue) > 1 { // it is the last to have another
+		t.order = append(slices.Delete(t.order, i, i+1), next)
 	}
-	delete(t.waiting, app)
 }
 
 // keep stores what an app has waiting after one of it has left. The caller holds mu.
@@ -82,9 +92,9 @@ func (t *turns) keep(app string, queue []chan struct{}) {
 	t.order = slices.DeleteFunc(t.order, func(a string) bool { return a == app })
 }
 
-// taken gives how many turns are taken.
-func (t *turns) taken() int {
+// busy gives how many turns are taken.
+func (t *turns) busy() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.size - t.free
+	return t.sum
 }

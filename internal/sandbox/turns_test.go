@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -32,14 +33,34 @@ func TestAppsTakeTurns(t *testing.T) {
 				t.Error(err)
 			}
 			order = append(order, app)
-			turns.give()
+			turns.give(app)
 		})
 		testkit.Until(t, time.Minute, "it waits", func() bool { return turns.waits("noisy")+turns.waits("quiet")+turns.waits("other") == i+1 })
 	}
-	turns.give()
+	turns.give("noisy")
 	done.Wait()
 	require.Equal(t, []string{"noisy", "quiet", "other", "noisy", "quiet", "noisy"}, order)
-	require.Zero(t, turns.taken())
+	require.Zero(t, turns.busy())
+}
+
+func TestNoAppHasEveryTurn(t *testing.T) {
+	t.Parallel()
+	turns := newTurns(3)
+	require.NoError(t, turns.take(t.Context(), "noisy"))
+	require.NoError(t, turns.take(t.Context(), "noisy"))
+	var third sync.WaitGroup
+	third.Go(func() {
+		if err := turns.take(context.Background(), "noisy"); err != nil {
+			t.Error(err)
+		}
+	})
+	testkit.Until(t, time.Minute, "the third waits", func() bool { return turns.waits("noisy") == 1 })
+	require.NoError(t, turns.take(t.Context(), "quiet"), "though the noisy one waits for longer")
+	turns.give("quiet")
+	require.Equal(t, 1, turns.waits("noisy"))
+	turns.give("noisy")
+	third.Wait()
+	require.Equal(t, 2, turns.busy())
 }
 
 func TestTurnsAreNeverLost(t *testing.T) {
@@ -48,14 +69,15 @@ func TestTurnsAreNeverLost(t *testing.T) {
 		size := rapid.IntRange(1, 3).Draw(r, "size")
 		turns := newTurns(size)
 		var mu sync.Mutex
-		running, most := 0, 0
+		running, byApp, most, mostOfOne := 0, map[string]int{}, 0, 0
 		gone := errors.New("gone")
 		var done sync.WaitGroup
 		for _, run := range rapid.SliceOfN(rapid.IntRange(0, 5), 1, 40).Draw(r, "runs") {
 			ctx, leave := context.WithCancelCause(context.Background())
 			done.Go(func() {
 				defer leave(nil)
-				if err := turns.take(ctx, string(rune('a'+run%3))); err != nil {
+				app := string(rune('a' + run%3))
+				if err := turns.take(ctx, app); err != nil {
 					if !errors.Is(err, gone) {
 						t.Error(err)
 					}
@@ -63,12 +85,15 @@ func TestTurnsAreNeverLost(t *testing.T) {
 				}
 				mu.Lock()
 				running++
-				most = max(most, running)
+				byApp[app]++
+				most, mostOfOne = max(most, running), max(mostOfOne, byApp[app])
 				mu.Unlock()
+				runtime.Gosched()
 				mu.Lock()
 				running--
+				byApp[app]--
 				mu.Unlock()
-				turns.give()
+				turns.give(app)
 			})
 			if run > 2 {
 				leave(gone)
@@ -76,7 +101,9 @@ func TestTurnsAreNeverLost(t *testing.T) {
 		}
 		done.Wait()
 		require.LessOrEqual(r, most, size)
-		require.Zero(r, turns.taken())
+		require.LessOrEqual(r, mostOfOne, max(size-1, 1))
+		require.Zero(r, turns.busy())
+		require.Empty(r, turns.taken)
 		require.Empty(r, turns.order)
 		require.Empty(r, turns.waiting)
 	})
