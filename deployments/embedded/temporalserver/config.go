@@ -24,6 +24,9 @@ const (
 // limits them itself, and a limit inside the engine would only show as latency.
 const plenty = 100_000
 
+// shardWrites is how many writes of a shard may be under way at once.
+const shardWrites = 8
+
 // cachedWorkflows is how many workflows the history service keeps in memory, some 10 KB each: more than are in flight at once.
 const cachedWorkflows = 4096
 
@@ -50,6 +53,9 @@ func newSettings() *dynamicconfig.MemoryClient {
 
 		// Workflows live for milliseconds; the default keeps 128 000 closed ones in memory, for an hour.
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): cachedWorkflows,
+
+		// Writes of a shard that may be under way at once. The default of 1 has a start wait for whatever else its shard writes, other apps' work too.
+		dynamicconfig.ShardIOConcurrency.Key(): shardWrites,
 
 		dynamicconfig.FrontendRPS.Key():                                  plenty,
 		dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Key():           plenty,
