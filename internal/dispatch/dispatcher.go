@@ -87,7 +87,7 @@ func New(outbox picloud.Dispatching, starter Starter, log logrus.FieldLogger, op
 		log:      log,
 		options:  o,
 		wake:     make(chan struct{}, 1),
-		claimed:  make(chan claim), // unbuffered: whose turn it is is said when a starter is free
+		claimed:  make(chan claim), // unbuffered: whose turn it is depends on when a starter is free
 		arrived:  make(chan arrival),
 		settled:  make(chan settled, o.Batch),
 		engine:   outage{name: "engine", log: log},
