@@ -88,7 +88,7 @@ func TestEveryChangeAndEveryDenialIsInTheAuditLog(t *testing.T) {
 		{operation: "putScript", method: "PUT", path: "/v1/apps/shop/scripts/s", body: strings.Replace(script, "'no'", "'never'", 1), before: `"active_version":1`, after: `"active_version":2`},
 		{operation: "activateScriptVersion", method: "POST", path: "/v1/apps/shop/scripts/s/versions/1/activate", before: `"active_version":2`, after: `"active_version":1`},
 		{operation: "putSecret", method: "PUT", path: "/v1/apps/shop/secrets/K", body: `{"value":"sesame-opens"}`, after: `"K"`},
-		{operation: "putSecret", method: "PUT", path: "/v1/apps/shop/secrets/K", body: `{"value":"sesame-opens-2"}`, before: `"K"`, after: `"K"`},
+		{operation: "putSecret", method: "PUT", path: "/v1/apps/shop/secrets/K", body: `{"value":"sesame-opens-2"}`, before: `"updated_at"`, after: `"updated_at"`},
 		{operation: "deleteSecret", method: "DELETE", path: "/v1/apps/shop/secrets/K", before: `"K"`},
 		{operation: "createTrigger", method: "POST", path: "/v1/apps/shop/triggers", body: `{"name":"p","kind":"pubsub","script":"s","config":{"topic":"go"},"filter":"true"}`, keep: map[string]string{"trigger": "id"}, after: `"filter":"true"`},
 		{operation: "patchTrigger", method: "PATCH", path: "/v1/apps/shop/triggers/{trigger}", body: `{"filter":"1 < 2"}`, before: `"filter":"true"`, after: `1 `},

@@ -198,6 +198,12 @@ func TestInstanceKey(t *testing.T) {
 		return string(out)
 	}
 	require.Contains(t, rotate(), "sealed 1 secrets with the new key")
+	action := "rotateInstanceKey"
+	log, err := up.Client.ListAuditWithResponse(t.Context(), &client.ListAuditParams{Action: &action})
+	require.NoError(t, err)
+	require.NotNil(t, log.JSON200, string(log.Body))
+	require.Len(t, log.JSON200.Items, 1)
+	require.Contains(t, string(log.JSON200.Items[0].After), `"sealed_anew":1`)
 	second, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NotEqual(t, first, second)

@@ -51,7 +51,7 @@ type Trigger struct {
 // Read reads dir/picloud.yaml. The error says the line of what is wrong.
 func Read(dir string) (Manifest, error) {
 	path := filepath.Join(dir, ManifestName)
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // G304: the file that the user names
 	if err != nil {
 		return Manifest{}, fmt.Errorf("read manifest: %w", err)
 	}

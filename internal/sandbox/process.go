@@ -97,7 +97,7 @@ func newProcess(s *starter, argv []string, folder string, setup frame.Setup) (*p
 	p := &process{
 		socket: ours, frames: frame.NewReader(ours, maxHello, 0), stderr: &headBuffer{}, dead: make(chan struct{}), sent: map[programKey]bool{},
 	}
-	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p.cmd = exec.Command(argv[0], argv[1:]...) //nolint:gosec // G204: the program that picloud has found for itself
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdin, p.cmd.Stderr, p.cmd.SysProcAttr = childEnv, folder, theirs, p.stderr, attributes()
 	err = s.start(p.cmd)
 	_ = theirs.Close() // as long as it is open here, the child's death is no end of the socket

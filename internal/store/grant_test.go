@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,9 +55,18 @@ func TestExecutionsRunWithTheRightsOfTheirPrincipal(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, picloud.RoleDeveloper.Scopes(), opened.Grant.Scopes)
 
-	_, err = s.DeletePrincipal(ctx, "ann")
+	audited, _ := picloud.WithAudit(ctx, picloud.AuditEntry{Principal: "admin", Action: "deletePrincipal", Outcome: picloud.AuditDone})
+	_, err = s.DeletePrincipal(audited, "ann")
 	require.NoError(t, err)
 	denied("she is gone")
+	entries, err := s.ListAudit(ctx, picloud.AuditFilter{Action: "deletePrincipal"}, picloud.Page{})
+	require.NoError(t, err)
+	require.Len(t, entries.Items, 2, "she, and the trigger that ended with her")
+	ofTrigger := entries.Items[slices.IndexFunc(entries.Items, func(e picloud.AuditEntry) bool { return e.TargetKind == "trigger" })]
+	assert.Equal(t, "admin", ofTrigger.Principal)
+	assert.Equal(t, "shop", ofTrigger.App)
+	assert.Contains(t, string(ofTrigger.Before), `"enabled":true`)
+	assert.Contains(t, string(ofTrigger.After), `principal \"ann\" is deleted`)
 	require.NoError(t, func() error { _, err := s.Trigger(ctx, app.ID, trigger.ID); return err }())
 
 	// The letter of the firing is replayed as whoever has registered the trigger since.

@@ -88,7 +88,7 @@ func majorOf(ctx context.Context, folder string) (int, bool) {
 	if _, err := os.Stat(filepath.Join(folder, "initdb")); err != nil {
 		return 0, false
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(folder, "postgres"), "--version").Output()
+	out, err := exec.CommandContext(ctx, filepath.Join(folder, "postgres"), "--version").Output() //nolint:gosec // G204: a folder that holds server binaries
 	if err != nil {
 		return 0, false
 	}

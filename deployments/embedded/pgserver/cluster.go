@@ -103,7 +103,7 @@ func (c cluster) initialise(ctx context.Context, password string) error {
 	if c.unsafe {
 		args = append(args, "--no-sync")
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), args...) //nolint:gosec // G204: the binaries that were found
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.dir, environment(), isolated(c.run.credential())
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -120,7 +120,7 @@ func (c cluster) initialise(ctx context.Context, password string) error {
 
 // serverCommand is the postmaster. Its working folder is the cluster from the start: stopLeftovers knows it by that.
 func (c cluster) serverCommand(port int) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.bin, "postgres"),
+	cmd := exec.Command(filepath.Join(c.bin, "postgres"), //nolint:gosec // G204: the binaries that were found
 		"-D", c.dataDir(),
 		"-c", "config_file="+filepath.Join(c.dir, "postgresql.conf"),
 		"-c", "hba_file="+filepath.Join(c.dir, "pg_hba.conf"),
@@ -188,7 +188,7 @@ func (c cluster) logSize() logMark {
 // logSince is what the server has logged since the mark, at most 64 KiB of it.
 func (c cluster) logSince(mark logMark) string {
 	path := c.logFile()
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // G304: below the data folder
 	if err != nil {
 		return ""
 	}
