@@ -127,19 +127,15 @@ func emailSample(t picloud.Trigger, at place) sample {
 
 // letterSample is the letter of a script that failed on a message.
 func letterSample(t picloud.Trigger, at place) sample {
-	reason := picloud.ReasonScriptError
-	if len(t.DeadLetter.Reasons) > 0 {
-		reason = t.DeadLetter.Reasons[0]
-	}
 	script, trigger, now := covered(t.DeadLetter.Script), covered(t.DeadLetter.Trigger), time.Now().UTC()
 	event := picloud.Event{
 		SpecVersion: "1.0", ID: newID(), Source: "/apps/" + at.app + "/pubsub/orders", Type: picloud.TypeTopicMessage, Subject: "orders", Time: now, DataContentType: "application/json",
 		Data: json.RawMessage(`{"id":"42","total":120}`), Depth: 1,
 	}
 	event.RootID, event.TraceParent = event.ID, picloud.NewTrace(event.ID)
-	fault := picloud.ScriptError{Reason: reason, Type: "Error", Message: "an example of a failure", Stack: "Error: an example of a failure\n    at " + script + ".ts:1:1"}
+	fault := picloud.ScriptError{Reason: t.DeadLetter.SampleReason(), Type: "Error", Message: "an example of a failure", Stack: "Error: an example of a failure\n    at " + script + ".ts:1:1"}
 	letter := picloud.DeadLetter{
-		ID: newID(), ExecutionID: newID(), Script: script, Version: 1, Trigger: trigger, Kind: picloud.KindPubSub, Reason: reason, Error: fault, Event: event,
+		ID: newID(), ExecutionID: newID(), Script: script, Version: 1, Trigger: trigger, Kind: picloud.KindPubSub, Reason: fault.Reason, Error: fault, Event: event,
 		Attempts: 3, Depth: 1, Fingerprint: fault.Fingerprint(script), CreatedAt: now,
 	}
 	return sample{script, letter.ID, picloud.TypeDeadLetterCreated, toDeadLetter(letter)}

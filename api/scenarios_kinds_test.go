@@ -67,7 +67,8 @@ func kindScenarios() []scenario {
 		good("dead_letter", "all", `{}`), good("dead_letter", "some", `{"script":"ful*","trigger":"on-order","reasons":["timeout","timeout"]}`,
 			`"config":{"reasons":["timeout"],"script":"ful*","trigger":"on-order"}`),
 		bad("dead_letter", "script", `{"script":"a*b"}`, "config.script"), bad("dead_letter", "trigger", `{"trigger":"*a"}`, "config.trigger"),
-		bad("dead_letter", "reason", `{"reasons":["bad luck"]}`, "config.reasons"), bad("dead_letter", "unknown field", `{"kind":"kv"}`, "config.kind"),
+		bad("dead_letter", "reason", `{"reasons":["bad luck"]}`, "config.reasons"), bad("dead_letter", "reasons of none", `{"reasons":["bad*"]}`, "config.reasons"),
+		good("dead_letter", "reasons", `{"reasons":["script_*"]}`), bad("dead_letter", "unknown field", `{"kind":"kv"}`, "config.kind"),
 	}
 }
 
@@ -249,7 +250,7 @@ func sampleScenarios() []scenario {
 		shown("queue", picloud.Trigger{Kind: picloud.KindQueue, Queue: &picloud.QueueConfig{Queue: "mail"}}, `"type":"picloud.queue.message"`, `"source":"/apps/shop/queue/mail"`),
 		shown("queue in batches", picloud.Trigger{Kind: picloud.KindQueue, Queue: &picloud.QueueConfig{Queue: "mail", BatchSize: 5}}, `"type":"picloud.queue.message.batch"`, `"data":[{"data":`),
 		shown("cron", picloud.Trigger{Kind: picloud.KindCron, Cron: &picloud.CronConfig{Schedule: "@daily"}}, `"type":"picloud.cron.tick"`, `"schedule":"@daily"`, `T00:00:00Z"`),
-		shown("dead_letter", picloud.Trigger{Kind: picloud.KindDeadLetter, DeadLetter: &picloud.DeadLetterConfig{Script: "ful*", Reasons: []picloud.Reason{picloud.ReasonTimeout}}},
+		shown("dead_letter", picloud.Trigger{Kind: picloud.KindDeadLetter, DeadLetter: &picloud.DeadLetterConfig{Script: "ful*", Reasons: []picloud.Glob{"timeo*"}}},
 			`"type":"picloud.dead_letter.created"`, `"script":"fulexample"`, `"reason":"timeout"`, `"event":{`, `"resolution":null`),
 		fireBatch("no list", `{"sku":"tea"}`, 422), fireBatch("no messages", `[]`, 422), fireBatch("no id", `[{"data":1}]`, 422), fireBatch("no data", `[{"id":"1"}]`, 422),
 		fireBatch("one id twice", `[{"id":"1","data":1},{"id":"1","data":2}]`, 422), fireBatch("too many", `[{"id":"1","data":1},{"id":"2","data":2},{"id":"3","data":2}]`, 422),

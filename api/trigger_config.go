@@ -58,7 +58,7 @@ func parseConfig(t *picloud.Trigger, raw json.RawMessage) error {
 		}
 		t.DeadLetter = &picloud.DeadLetterConfig{
 			Script: picloud.Glob(deref(c.Script)), Trigger: picloud.Glob(deref(c.Trigger)),
-			Reasons: convert(distinct(c.Reasons), func(r string) picloud.Reason { return picloud.Reason(r) }),
+			Reasons: convert(distinct(c.Reasons), func(g string) picloud.Glob { return picloud.Glob(g) }),
 		}
 		return t.DeadLetter.Check()
 	case picloud.KindQueue:
@@ -118,7 +118,7 @@ func encodeConfig(t picloud.Trigger) (json.RawMessage, error) {
 	case t.DeadLetter != nil:
 		c := t.DeadLetter
 		config = DeadLetterTriggerConfig{
-			Script: orNil(string(c.Script)), Trigger: orNil(string(c.Trigger)), Reasons: convert(c.Reasons, func(r picloud.Reason) string { return string(r) }),
+			Script: orNil(string(c.Script)), Trigger: orNil(string(c.Trigger)), Reasons: convert(c.Reasons, func(g picloud.Glob) string { return string(g) }),
 		}
 	default:
 		config = struct{}{}

@@ -489,7 +489,7 @@ type DeadLetterList struct {
 
 // DeadLetterTriggerConfig The dead letters that the script handles; what is left out covers all.
 type DeadLetterTriggerConfig struct {
-	// Reasons Of script_error, timeout, resource_limit, depth_exceeded, script_missing, permission_denied, payload_invalid, expired, filter_error, mail_undeliverable.
+	// Reasons Globs of script_error, timeout, resource_limit, depth_exceeded, cycle, budget_exceeded, permission_denied, script_missing, payload_invalid, expired, filter_error, mail_undeliverable.
 	Reasons []string `json:"reasons,omitempty"`
 
 	// Script Glob on the name of the script that failed.

@@ -107,7 +107,7 @@ func TestDeadLetterHandlers(t *testing.T) {
 	up := testkit.Up(t, "PICLOUD_TRIGGER_RETRY_MAXIMUM_ATTEMPTS=1")
 	deploy(t, up, `
   - { name: fail, kind: pubsub, script: fail, config: { topic: "*" } }
-  - { name: mourn, kind: dead_letter, script: mourn, config: { script: "fai*", reasons: [script_error] } }
+  - { name: mourn, kind: dead_letter, script: mourn, config: { script: "fai*", reasons: ["script_*"] } }
 `, map[string]string{"fail": `export default () => { throw new TypeError("no") }`, "mourn": `export default async (event: any, ctx: any) => {
 		if (event.data.event.data.hopeless) throw new Error("nobody can");
 		await ctx.kv.set("letters", event.subject, event.data);

@@ -49,9 +49,9 @@ type DeadLetter struct {
 
 // DeadLetterConfig is the config of a dead_letter trigger: the letters that its script handles.
 type DeadLetterConfig struct {
-	Script  Glob     `json:"script,omitempty"`  // the script that failed; "" = all
-	Trigger Glob     `json:"trigger,omitempty"` // the trigger that fired it, by name; "" = all, and direct calls too
-	Reasons []Reason `json:"reasons,omitempty"` // empty = all
+	Script  Glob   `json:"script,omitempty"`  // the script that failed; "" = all
+	Trigger Glob   `json:"trigger,omitempty"` // the trigger that fired it, by name; "" = all, and direct calls too
+	Reasons []Glob `json:"reasons,omitempty"` // empty = all
 }
 
 // Check says what is wrong with the config; fields are named "config.<field>".
@@ -64,12 +64,34 @@ func (c DeadLetterConfig) Check() error {
 			return err
 		}
 	}
-	for _, r := range c.Reasons {
-		if !slices.Contains(Reasons, r) {
-			return InvalidField("config.reasons", "%q is no reason: there are %s", string(r[:min(len(r), 50)]), strings.Join(words(Reasons), ", "))
+	for _, g := range c.Reasons {
+		if err := CheckGlob("config.reasons", string(g)); err != nil {
+			return err
+		}
+		if _, ok := g.reason(); !ok {
+			return InvalidField("config.reasons", "%q covers no reason: there are %s", string(g[:min(len(g), 50)]), strings.Join(words(Reasons), ", "))
 		}
 	}
 	return nil
+}
+
+// reason gives the first reason that the glob covers, if it covers any.
+func (g Glob) reason() (Reason, bool) {
+	i := slices.IndexFunc(Reasons, func(r Reason) bool { return g.Match(string(r)) })
+	if i < 0 {
+		return "", false
+	}
+	return Reasons[i], true
+}
+
+// SampleReason is a reason of letters that the trigger takes.
+func (c DeadLetterConfig) SampleReason() Reason {
+	if len(c.Reasons) > 0 {
+		if r, ok := c.Reasons[0].reason(); ok {
+			return r
+		}
+	}
+	return ReasonScriptError
 }
 
 // words gives the texts of a list of names.

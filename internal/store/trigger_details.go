@@ -67,7 +67,7 @@ func readDetails(t *picloud.Trigger, r sqlc.TriggerListRow) error {
 	case picloud.KindDeadLetter:
 		t.DeadLetter = &picloud.DeadLetterConfig{Script: picloud.Glob(value(r.LetterScript)), Trigger: picloud.Glob(value(r.LetterTrigger))}
 		for _, reason := range r.LetterReasons {
-			t.DeadLetter.Reasons = append(t.DeadLetter.Reasons, picloud.Reason(reason))
+			t.DeadLetter.Reasons = append(t.DeadLetter.Reasons, picloud.Glob(reason))
 		}
 	}
 	return nil

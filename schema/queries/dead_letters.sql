@@ -78,7 +78,7 @@ WITH firing AS MATERIALIZED (
     SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM triggers t JOIN dead_letter_trigger_details d ON d.trigger_id = t.id
     WHERE t.app_id = @app_id AND t.kind = 'dead_letter' AND t.enabled
-      AND glob_match(d.script, @script::text) AND glob_match(d.trigger, @trigger::text) AND (d.reasons = '{}' OR @reason::text = ANY (d.reasons))
+      AND glob_match(d.script, @script::text) AND glob_match(d.trigger, @trigger::text) AND (d.reasons = '{}' OR EXISTS (SELECT FROM unnest(d.reasons) AS r (glob) WHERE glob_match(r.glob, @reason::text)))
 ), event AS (
     INSERT INTO events (id, app_id, type, source, subject, time, data, root_id, parent_id, depth, traceparent)
     SELECT @event_id::uuid, @app_id, 'picloud.dead_letter.created', @source::text, sqlc.arg(dead_letter_id)::uuid::text, now(), sqlc.arg(data)::text::json, @root_id::uuid, @parent_id::uuid,

@@ -48,7 +48,7 @@ WITH firing AS MATERIALIZED (
     SELECT uuid_v7() AS execution_id, t.id AS trigger_id, t.script_id, t.registered_by_principal, t.filter
     FROM triggers t JOIN dead_letter_trigger_details d ON d.trigger_id = t.id
     WHERE t.app_id = $1 AND t.kind = 'dead_letter' AND t.enabled
-      AND glob_match(d.script, $2::text) AND glob_match(d.trigger, $3::text) AND (d.reasons = '{}' OR $4::text = ANY (d.reasons))
+      AND glob_match(d.script, $2::text) AND glob_match(d.trigger, $3::text) AND (d.reasons = '{}' OR EXISTS (SELECT FROM unnest(d.reasons) AS r (glob) WHERE glob_match(r.glob, $4::text)))
 ), event AS (
     INSERT INTO events (id, app_id, type, source, subject, time, data, root_id, parent_id, depth, traceparent)
     SELECT $5::uuid, $1, 'picloud.dead_letter.created', $6::text, $7::uuid::text, now(), $8::text::json, $9::uuid, $10::uuid,
