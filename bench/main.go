@@ -78,8 +78,8 @@ func interruptible(o options) error {
 }
 
 // withServer does something with a server of its own.
-func withServer(binary string, do func(up *testkit.Instance) error, environment ...string) (err error) {
-	up, err := testkit.Launch(binary, environment...)
+func withServer(binary string, do func(up *testkit.Instance) error) (err error) {
+	up, err := testkit.Launch(binary)
 	if err != nil {
 		return err
 	}
