@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
-	"reflect"
 	"slices"
 	"strconv"
 
@@ -13,17 +12,6 @@ import (
 
 // maxValueDepth is how deep the structured values of a log line nest; what is deeper is its text.
 const maxValueDepth = 6
-
-// What plain objects and arrays are to goja; a proxy, a Map and the like are something else.
-var (
-	plainObject = reflect.TypeFor[map[string]any]()
-	plainArray  = reflect.TypeFor[[]any]()
-)
-
-func isPlain(o *goja.Object) bool {
-	class, kind := o.ClassName(), o.ExportType()
-	return class == "Object" && kind == plainObject || class == "Array" && kind == plainArray
-}
 
 // logValues gives the plain objects and arrays among the arguments of a console call as one JSON array; nil where there is none, or where it has more than
 // limit bytes. As in the text beside it, no code of the script runs.

@@ -24,25 +24,24 @@ func (r *run) result(v goja.Value) (frame.Done, []byte, error) {
 	if goja.IsUndefined(v) {
 		return frame.Done{}, []byte("null"), nil
 	}
-	made, err := r.stringify(nil, v)
+	text, err := r.write(v, r.head.Limits.PayloadBytes)
 	var ex *goja.Exception
+	var larger tooLargeError
 	switch {
-	case isUncatchable(err):
-		return frame.Done{}, nil, err
 	case errors.As(err, &ex):
 		e := r.scriptError(ex.Value())
 		e.Reason, e.Type, e.Message = picloud.ReasonPayloadInvalid, "PayloadInvalid", fault.Unpayable(e.Message).Message
 		return frame.Done{}, nil, e
+	case errors.As(err, &larger):
+		return frame.Done{}, nil, fault.EndlessPayload("the result", int(larger), r.head.Limits)
 	case err != nil:
 		return frame.Done{}, nil, err
-	case goja.IsUndefined(made):
+	case text == nil:
 		return frame.Done{}, nil, fault.Unpayable("it is " + kindOf(v))
-	}
-	text := made.String()
-	if len(text) > r.head.Limits.PayloadBytes {
+	case len(text) > r.head.Limits.PayloadBytes:
 		return frame.Done{}, nil, fault.Payload("the result", len(text), r.head.Limits)
 	}
-	return frame.Done{}, []byte(text), nil
+	return frame.Done{}, text, nil
 }
 
 // response makes the end of a run from a Response.

@@ -315,18 +315,20 @@ func (r *run) context() (goja.Value, error) {
 
 // encode makes the JSON text of a value, within the payload limit. what names it in errors.
 func (r *run) encode(what string, v goja.Value) (json.RawMessage, error) {
-	made, err := r.stringify(nil, v)
-	if err != nil {
+	most := r.head.Limits.PayloadBytes
+	text, err := r.write(v, most)
+	var larger tooLargeError
+	switch {
+	case errors.As(err, &larger):
+		return nil, rangeError(fmt.Sprintf("%s has more than %d bytes, the payload limit is %d", what, larger, most))
+	case err != nil:
 		return nil, err
-	}
-	if goja.IsUndefined(made) {
+	case text == nil:
 		return nil, typeError(what + " must be JSON, is " + kindOf(v))
-	}
-	text := made.String()
-	if most := r.head.Limits.PayloadBytes; len(text) > most {
+	case len(text) > most:
 		return nil, rangeError(fmt.Sprintf("%s has %d bytes, the payload limit is %d", what, len(text), most))
 	}
-	return json.RawMessage(text), nil
+	return text, nil
 }
 
 // kindOf names what a value is.

@@ -26,6 +26,7 @@ type scope struct {
 	clock                                       *clock
 	invoke, complete, parse, stringify          goja.Callable
 	errorClass, typeErrorClass, rangeErrorClass goja.Value
+	objectPrototype                             *goja.Object
 }
 
 // newScope makes a runtime with a clock and the seed of its Math.random. Its error is a fault of the prelude, or an interrupt.
@@ -54,6 +55,7 @@ func newScope(c *clock, seed int64) (*scope, error) {
 	json := s.Get("JSON").(*goja.Object)
 	s.parse, _ = goja.AssertFunction(json.Get("parse"))
 	s.stringify, _ = goja.AssertFunction(json.Get("stringify"))
+	s.objectPrototype = o.Prototype()
 	s.errorClass, s.typeErrorClass, s.rangeErrorClass = s.Get("Error"), s.Get("TypeError"), s.Get("RangeError")
 	return s, nil
 }

@@ -67,6 +67,11 @@ func Payload(what string, size int, l picloud.Limits) *picloud.ScriptError {
 	return limit(picloud.LimitPayload, "%s has %d bytes, the payload limit is %d", what, size, l.PayloadBytes)
 }
 
+// EndlessPayload is the failure of a run whose result ("what") was given up when it was larger than size.
+func EndlessPayload(what string, size int, l picloud.Limits) *picloud.ScriptError {
+	return limit(picloud.LimitPayload, "%s has more than %d bytes, the payload limit is %d", what, size, l.PayloadBytes)
+}
+
 // Unpayable is the failure of a run whose result cannot be carried as JSON.
 func Unpayable(why string) *picloud.ScriptError {
 	return failure(picloud.ReasonPayloadInvalid, "PayloadInvalid", "the script's result is no JSON value: %s", why)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
@@ -20,7 +21,7 @@ func (s *scope) decode(text []byte) (goja.Value, error) {
 	if len(text) == 0 {
 		return goja.Null(), nil
 	}
-	d := decoder{scope: s, text: text}
+	d := decoder{scope: s, text: string(text), valid: utf8.Valid(text)}
 	v, err := d.value(0)
 	if err == nil {
 		if d.space(); d.pos != len(text) {
@@ -36,7 +37,8 @@ func (s *scope) decode(text []byte) (goja.Value, error) {
 // decoder reads JSON from text[pos:].
 type decoder struct {
 	scope *scope
-	text  []byte
+	text  string // strings without escapes are parts of it
+	valid bool   // that it is UTF-8
 	pos   int
 	items []any // of the arrays that are open, one behind another
 }
@@ -65,7 +67,7 @@ func (d *decoder) take(c byte) bool {
 }
 
 func (d *decoder) word(w string, v goja.Value) (goja.Value, error) {
-	if len(d.text)-d.pos < len(w) || string(d.text[d.pos:d.pos+len(w)]) != w {
+	if !strings.HasPrefix(d.text[d.pos:], w) {
 		return nil, errJSON
 	}
 	d.pos += len(w)
@@ -97,9 +99,10 @@ func (d *decoder) value(depth int) (goja.Value, error) {
 
 func (d *decoder) object(depth int) (goja.Value, error) {
 	d.pos++
-	o := d.scope.NewObject()
+	// It has no prototype yet: to set a property runs no setter of one, "__proto__"'s neither.
+	o := d.scope.CreateObject(nil)
 	if d.take('}') {
-		return o, nil
+		return o, o.SetPrototype(d.scope.objectPrototype)
 	}
 	for {
 		if d.next() != '"' {
@@ -116,15 +119,14 @@ func (d *decoder) object(depth int) (goja.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Not Set: it would run setters, and "__proto__" has one.
-		if err := o.DefineDataProperty(key, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
-			return nil, fmt.Errorf("define property: %w", err)
+		if err := o.Set(key, v); err != nil {
+			return nil, fmt.Errorf("set property: %w", err)
 		}
 		if d.take(',') {
 			continue
 		}
 		if d.take('}') {
-			return o, nil
+			return o, o.SetPrototype(d.scope.objectPrototype)
 		}
 		return nil, errJSON
 	}
@@ -164,11 +166,11 @@ func (d *decoder) string() (string, error) {
 			i++
 		case c == '"':
 			d.pos = i + 1
-			if plain && utf8.Valid(d.text[start+1:i]) {
-				return string(d.text[start+1 : i]), nil
+			if plain && d.valid {
+				return d.text[start+1 : i], nil
 			}
 			var s string
-			if err := json.Unmarshal(d.text[start:i+1], &s); err != nil {
+			if err := json.Unmarshal([]byte(d.text[start:i+1]), &s); err != nil {
 				return "", errJSON
 			}
 			return s, nil
@@ -192,7 +194,7 @@ func (d *decoder) number() (goja.Value, error) {
 			break
 		}
 	}
-	digits := string(d.text[start:d.pos])
+	digits := d.text[start:d.pos]
 	if integer && len(digits) <= maxExactDigits && digits != "-0" {
 		if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
 			return d.scope.ToValue(n), nil
