@@ -50,6 +50,7 @@ func TestHostileScriptsEndWithTheirOwnError(t *testing.T) {
 		"timers":             {`for (;;) setTimeout(() => {}, 60000)`, picloud.ReasonResourceLimit, []string{"MemoryLimitExceeded"}},
 		"nesting":            {`return JSON.parse('['.repeat(5e6))`, picloud.ReasonResourceLimit, []string{"StackLimitExceeded", "MemoryLimitExceeded"}},
 		"giant result":       {`const a = new Array(3e6).fill("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"); return a`, picloud.ReasonResourceLimit, []string{"MemoryLimitExceeded"}},
+		"endless result":     {`let a: any = "x".repeat(100); for (let i = 0; i < 30; i++) a = [a, a, a]; return a`, picloud.ReasonPayloadInvalid, []string{"PayloadLimitExceeded"}},
 		"host calls":         {`for (;;) ctx.kv.get("a", "b")`, picloud.ReasonResourceLimit, []string{"HostCallLimitExceeded"}},
 		"effects":            {`for (let i = 0; ; i++) await ctx.kv.set("a", "b" + i, i)`, picloud.ReasonResourceLimit, []string{"EffectLimitExceeded"}},
 	} {
@@ -59,6 +60,9 @@ func TestHostileScriptsEndWithTheirOwnError(t *testing.T) {
 			run.Limits = small
 			if name == "endless wait" {
 				run.Limits.Wall = 100 * time.Millisecond
+			}
+			if c.reason == picloud.ReasonResourceLimit { // which comes first on a slow machine, too
+				run.Limits.CPU = 10 * time.Second
 			}
 			start := time.Now()
 			out := b.runAs(run)
