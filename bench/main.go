@@ -42,6 +42,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == program.Argument { // as picloud: without the tag embedchild it is the program of its children
 		child.Main()
 	}
+	if len(os.Args) > 2 && os.Args[1] == spinnerArgument {
+		exit(beSpinner(os.Args[2]))
+	}
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/picloud", "the program to measure")
 	flag.IntVar(&o.rounds, "rounds", 3, "interleaved rounds; medians are printed")
@@ -49,10 +52,16 @@ func main() {
 	flag.IntVar(&o.letters, "letters", 10_000, "dead letters that are listed, grouped and replayed")
 	flag.StringVar(&o.only, "only", "", "sandbox, letters, noisy or rates: these figures alone")
 	flag.Parse()
-	if err := interruptible(o); err != nil {
+	exit(interruptible(o))
+}
+
+// exit ends the program.
+func exit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // interruptible runs until Ctrl-C at the longest.

@@ -95,7 +95,7 @@ func (b *sandboxBench) run(ctx context.Context, r picloud.Run) (picloud.Outcome,
 
 // throughput compares children with the same work in this process, in interleaved rounds. The same work is what a child does for a run: the same runtime
 // with its globals, console and limits, and the same collector setting; what it spares are process, socket, frames and what the server checks. A bare
-// runtime, which has none of all that, stands beside them.
+// runtime, which has none of all that, stands beside them, and the least that a process of its own costs on this machine (isolation.go).
 func (b *sandboxBench) throughput(ctx context.Context) error {
 	const runs = 4000
 	program, err := b.program(ctx, hundredLines())
@@ -112,10 +112,25 @@ func (b *sandboxBench) throughput(ctx context.Context) error {
 		locals[i] = child.NewLocal(picloud.DefaultLimits.MemoryMB)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(child.GCPercent))
+	inProcess := &side{name: "100 lines in process", run: func(worker int) error { return runLocal(locals[worker], program, data) }}
+	for _, counts := range []bool{false, true} {
+		if err := inProcess.measure(runs, counts); err != nil {
+			return err
+		}
+	}
+	rounds := spinFor(time.Duration(sandboxWorkers / inProcess.rates[0] * float64(time.Second)))
+	inProcess.forget()
+	spinning, err := startSpinners(sandboxWorkers, rounds)
+	defer spinning.close()
+	if err != nil {
+		return err
+	}
 	sides := []*side{
 		{name: "100 lines in children", run: func(int) error { _, err := b.run(ctx, runOf(program, data)); return err }},
-		{name: "100 lines in process", run: func(worker int) error { return runLocal(locals[worker], program, data) }},
+		inProcess,
 		{name: "100 lines in a bare runtime", run: func(int) error { return runBare(bare, data) }},
+		{name: "as long in idle children", run: spinning.ask},
+		{name: "as long in process", run: func(int) error { spin(rounds); return nil }},
 	}
 	for round := range b.rounds + 1 {
 		for _, s := range sides {
@@ -129,6 +144,7 @@ func (b *sandboxBench) throughput(ctx context.Context) error {
 		b.add(s.name+", CPU", "µs", median(s.cpu), "")
 	}
 	b.add("children of in process", "×", medianRatio(sides[0].rates, sides[1].rates), "≥ 0.8")
+	b.add("idle children of in process", "×", medianRatio(sides[3].rates, sides[4].rates), "")
 	b.add("children of a bare runtime", "×", medianRatio(sides[0].rates, sides[2].rates), "")
 	b.add("in process of children, CPU", "×", medianRatio(sides[1].cpu, sides[0].cpu), "")
 	return nil
@@ -141,6 +157,9 @@ type side struct {
 	rates []float64 // runs a second, by round
 	cpu   []float64 // CPU µs a run, of this process and its children, by round
 }
+
+// forget drops what was measured.
+func (s *side) forget() { s.rates, s.cpu = nil, nil }
 
 // measure runs often, by all workers.
 func (s *side) measure(runs int, counts bool) error {
@@ -220,11 +239,13 @@ func runBare(program *goja.Program, data string) error {
 	if err != nil {
 		return fmt.Errorf("run script: %w", err)
 	}
-	promise, ok := v.Export().(*goja.Promise)
-	if !ok || promise.State() != goja.PromiseStateFulfilled {
-		return errors.New("the script did not end")
+	if promise, ok := v.Export().(*goja.Promise); ok {
+		if promise.State() != goja.PromiseStateFulfilled {
+			return errors.New("the script did not end")
+		}
+		v = promise.Result()
 	}
-	_, err = stringify(nil, promise.Result())
+	_, err = stringify(nil, v)
 	if err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
@@ -264,8 +285,17 @@ func (b *sandboxBench) echo(ctx context.Context) error {
 		items = append(items, fmt.Sprintf(`{"id":%d,"name":"customer number %d","tags":["a","b"],"total":%d.5,"open":true}`, i, i, i))
 	}
 	data := "[" + strings.Join(items, ",") + "]"
+	bare, err := goja.Compile("bench", string(program.Code), true)
+	if err != nil {
+		return fmt.Errorf("compile for this process: %w", err)
+	}
 	took, err := b.durations(200, func() error { _, err := b.run(ctx, runOf(program, data)); return err })
+	if err != nil {
+		return err
+	}
+	tookBare, err := b.durations(50, func() error { return runBare(bare, data) })
 	b.add(fmt.Sprintf("echo of %d KB p50", len(data)>>10), "ms", micros(took)/1000, "≤ 3")
+	b.add("echo of one in a bare runtime", "×", micros(took)/micros(tookBare), "")
 	return err
 }
 
