@@ -3,8 +3,9 @@ package dispatch
 import (
 	"context"
 	"runtime"
-	"slices"
 	"time"
+
+	"github.com/picloud/picloud/internal/rota"
 )
 
 // contendedPause is the pause after a claim that got nothing although something is due: another dispatcher is at it.
@@ -13,30 +14,30 @@ const contendedPause = 50 * time.Millisecond
 // runClaimer claims what is due and feeds it to the starters, whose work holds it back: the apps take turns. It claims again when few are left of what it has, while there is more, and when it is
 // woken: then of the apps that have nothing here, whose turn comes at once. The starters do not wait for the claims.
 func (d *Dispatcher) runClaimer(ctx context.Context) {
-	rota, pace := newRota(), newPace(runtime.GOMAXPROCS(0), d.options.Starts)
+	turns, pace := rota.New[claim](), newPace(runtime.GOMAXPROCS(0), d.options.Starts)
 	look := newLook()
 	defer look.stop()
 	got := make(chan claimed, 1)
 	for ctx.Err() == nil {
-		if but, due := look.due(rota, d.options.Batch); due {
+		if but, due := look.due(turns, d.options.Batch); due {
 			look.asking, look.woken = true, false
 			go func() { got <- d.claim(ctx, but) }()
 		}
 		var to chan<- claim // nil = nothing to feed
-		next, ok := rota.next(pace.now())
+		app, next, ok := turns.Next(pace.now())
 		if ok {
 			to = d.claimed
 		}
 		select {
 		case to <- next:
-			rota.begin(next)
+			turns.Begin(app)
 		case a := <-d.arrived:
 			if a.start > 0 {
-				pace.took(a.start, rota.flying)
+				pace.took(a.start, turns.Begun())
 			}
-			rota.arrive(a.app)
+			turns.End(a.app)
 		case c := <-got:
-			rota.add(c.claims...)
+			c.wait(turns)
 			look.seen(c, d.options.Batch)
 		case <-d.wake:
 			look.woken = true
@@ -46,9 +47,10 @@ func (d *Dispatcher) runClaimer(ctx context.Context) {
 		}
 	}
 	if look.asking {
-		rota.add((<-got).claims...)
+		c := <-got
+		c.wait(turns)
 	}
-	for _, c := range rota.rest() { // the starters hand back what they get now
+	for _, c := range turns.Rest() { // the starters hand back what they get now
 		d.claimed <- c
 	}
 }
@@ -59,6 +61,13 @@ type claimed struct {
 	but    []string      // the apps that were left out
 	took   time.Duration // negative = it failed
 	next   time.Duration // until something may be due, where the claim gave all that is
+}
+
+// wait has the claims wait for their apps' turns.
+func (c *claimed) wait(turns *rota.Rota[claim]) {
+	for _, one := range c.claims {
+		turns.Add(one.firing.AppID, one)
+	}
 }
 
 // claim claims once, nothing of the apps but.
@@ -116,15 +125,15 @@ func newLook() *look { return &look{woken: true, timer: time.NewTimer(time.Hour)
 
 func (l *look) stop() { l.timer.Stop() }
 
-// due says whether to claim while the rota has what it has, a batch at most, and nothing of which apps.
-func (l *look) due(r *rota, batch int) (but []string, due bool) {
+// due says whether to claim while so much waits for its turn, a batch at most, and nothing of which apps.
+func (l *look) due(turns *rota.Rota[claim], batch int) (but []string, due bool) {
 	switch {
 	case l.asking:
 		return nil, false
-	case r.size <= batch/2:
+	case turns.Waiting() <= batch/2:
 		return nil, l.more || l.woken
-	case l.woken && r.size <= 4*batch && !time.Now().Before(l.rest):
-		return slices.Clone(r.apps), true
+	case l.woken && turns.Waiting() <= 4*batch && !time.Now().Before(l.rest):
+		return turns.Apps(), true
 	}
 	return nil, false
 }

@@ -18,7 +18,7 @@ const module = "github.com/picloud/picloud/"
 // floors is the house from the ground up: a package may import packages of lower floors only, and none of its own (DESIGN: imports go down
 // only, siblings do not know each other). A name covers the folders below it.
 var floors = [][]string{
-	{"internal/picloud", "internal/certificate", "internal/ratelimit", "internal/keyfile"},
+	{"internal/picloud", "internal/certificate", "internal/ratelimit", "internal/keyfile", "internal/rota"},
 	{"internal/filter", "internal/metrics"},
 	{"schema", "internal/store", "internal/sandbox", "internal/secrets", "internal/webhook", "internal/auth", "internal/mail", "internal/config", "activities", "dashboard"},
 	{"workflows"},
