@@ -38,7 +38,7 @@ func (m *memory) RecordAbandoned(_ context.Context, f picloud.Firing, c picloud.
 	return nil
 }
 
-func (m *memory) Attend(ctx context.Context, _ string, present func(), _ func(string)) error {
+func (m *memory) Attend(ctx context.Context, present func(), _ func(string)) error {
 	present()
 	<-ctx.Done()
 	return ctx.Err()

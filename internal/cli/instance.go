@@ -124,9 +124,9 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	if err != nil {
 		return nil, err
 	}
-	inbox, running := dispatch.NewInbox(), new(activities.Running)
+	inbox, running := dispatch.NewInbox(data.Process()), new(activities.Running)
 	counts := metrics.New(data, pool.Stats)
-	attendant := dispatch.NewAttendant(data, inbox.Process(), running.Stop, i.log)
+	attendant := dispatch.NewAttendant(data, running.Stop, i.log)
 	if err := attendant.Start(ctx); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 // Attendant is the service that keeps this process present to the others, and stops what it is told to stop.
 type Attendant struct {
 	presence picloud.Presence
-	process  string
 	stopRun  func(executionID string)
 	log      logrus.FieldLogger
 
@@ -22,9 +21,9 @@ type Attendant struct {
 	done    sync.WaitGroup
 }
 
-// NewAttendant makes an attendant of the process, without starting it; stop ends what this process runs of an execution.
-func NewAttendant(presence picloud.Presence, process string, stop func(executionID string), log logrus.FieldLogger) *Attendant {
-	return &Attendant{presence: presence, process: process, stopRun: stop, log: log, present: make(chan struct{})}
+// NewAttendant makes an attendant, without starting it; stop ends what this process runs of an execution.
+func NewAttendant(presence picloud.Presence, stop func(executionID string), log logrus.FieldLogger) *Attendant {
+	return &Attendant{presence: presence, stopRun: stop, log: log, present: make(chan struct{})}
 }
 
 // Start attends until Stop, and comes back when the process is present: before that nobody may wait in it. An error is that of ctx.
@@ -39,7 +38,7 @@ func (a *Attendant) Start(ctx context.Context) error {
 			once.Do(func() { close(a.present) })
 		}
 		for attending.Err() == nil {
-			err := a.presence.Attend(attending, a.process, present, a.stopRun)
+			err := a.presence.Attend(attending, present, a.stopRun)
 			if attending.Err() != nil {
 				return
 			}

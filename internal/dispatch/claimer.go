@@ -76,6 +76,10 @@ func (d *Dispatcher) claim(ctx context.Context, but []string) claimed {
 	if sleep(ctx, max(d.engine.wait(), d.database.wait())) != nil {
 		return failed
 	}
+	if err := d.reclaim(ctx); err != nil {
+		d.database.fault(err)
+		return failed
+	}
 	began := time.Now()
 	firings, err := d.outbox.ClaimDue(ctx, d.options.Batch, d.options.Lease, but...)
 	if err != nil {
@@ -94,6 +98,22 @@ func (d *Dispatcher) claim(ctx context.Context, but []string) claimed {
 		c.next = d.untilDue(ctx, len(firings))
 	}
 	return c
+}
+
+// reclaim ends the claims of processes that are no more, once: of those that die later the lease gives them back, or their successor.
+func (d *Dispatcher) reclaim(ctx context.Context) error {
+	if d.reclaimed {
+		return nil
+	}
+	n, err := d.outbox.ReclaimFirings(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller logs it
+	}
+	d.reclaimed = true
+	if n > 0 {
+		d.log.WithField("firings", n).Info("took over what a process had claimed that is no more")
+	}
+	return nil
 }
 
 // untilDue is how long it takes until something may be due of which no notification tells: the time of the next row, or the poll that is the safety net. got is how much the last claim gave.

@@ -54,16 +54,17 @@ type Dispatcher struct {
 	log     logrus.FieldLogger
 	options Options
 
-	wake     chan struct{} // holds one wake-up
-	claimed  chan claim    // on the way to the starters
-	arrived  chan arrival  // for the claimer
-	settled  chan settled  // on the way to the settler
-	engine   outage
-	database outage // of the claims
-	first    sync.Once
-	started  chan struct{} // closed by first
-	stop     context.CancelFunc
-	stopped  chan struct{}
+	wake      chan struct{} // holds one wake-up
+	claimed   chan claim    // on the way to the starters
+	arrived   chan arrival  // for the claimer
+	settled   chan settled  // on the way to the settler
+	engine    outage
+	database  outage // of the claims
+	reclaimed bool   // by the claim under way or one before
+	first     sync.Once
+	started   chan struct{} // closed by first
+	stop      context.CancelFunc
+	stopped   chan struct{}
 }
 
 // claim is a firing with the end of its lease.

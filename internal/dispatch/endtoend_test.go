@@ -33,9 +33,9 @@ type platform struct {
 
 func newPlatform(t *testing.T, script activitiestest.Script) *platform {
 	t.Helper()
+	data := testkit.Store(t)
 	p := &platform{
-		store: testkit.Store(t), engine: enginetest.New(t, enginetest.Namespace(t)), inbox: dispatch.NewInbox(),
-		sandbox: &activitiestest.Sandbox{Script: script},
+		store: data, engine: enginetest.New(t, enginetest.Namespace(t)), inbox: dispatch.NewInbox(data.Process()), sandbox: &activitiestest.Sandbox{Script: script},
 	}
 	p.app = testkit.App(t, p.store, "shop")
 	p.script = testkit.Script(t, p.store, p.app, "fulfil")

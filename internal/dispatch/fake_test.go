@@ -75,6 +75,9 @@ func (o *outbox) ClaimDue(_ context.Context, limit int, lease time.Duration, but
 	return firings, nil
 }
 
+// ReclaimFirings finds nothing: no other process claims.
+func (o *outbox) ReclaimFirings(context.Context) (int, error) { return 0, nil }
+
 func (o *outbox) DeleteFirings(_ context.Context, ids []string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/uuid"
-
 	"github.com/picloud/picloud/internal/picloud"
 )
 
@@ -14,7 +12,7 @@ import (
 const rememberedDeliveries = 4096
 
 // Inbox is where the callers of this process wait for the end of their executions. It implements [picloud.Inbox]; addresses are
-// "<process id>/<execution id>", with a process id that is random at every start.
+// "<process id>/<execution id>", with the id by which the process attends.
 type Inbox struct {
 	process string
 
@@ -27,10 +25,10 @@ type Inbox struct {
 
 var _ picloud.Inbox = (*Inbox)(nil)
 
-// NewInbox makes an empty inbox.
-func NewInbox() *Inbox {
+// NewInbox makes an empty inbox of the process with that id.
+func NewInbox(process string) *Inbox {
 	return &Inbox{
-		process:   uuid.NewString(),
+		process:   process,
 		waiting:   make(map[string]chan picloud.Delivery),
 		delivered: make(map[string]struct{}),
 		ring:      make([]string, rememberedDeliveries),
@@ -71,9 +69,6 @@ func (i *Inbox) Deliver(address, executionID string, d picloud.Delivery) picloud
 	i.remember(executionID)
 	return picloud.Delivered
 }
-
-// Process is the id of this process in addresses.
-func (i *Inbox) Process() string { return i.process }
 
 // Waiting implements picloud.Inbox.
 func (i *Inbox) Waiting(address, executionID string) (w picloud.Waiting, process string) {

@@ -12,7 +12,7 @@ import (
 
 func TestInbox(t *testing.T) {
 	t.Parallel()
-	here, there := dispatch.NewInbox(), dispatch.NewInbox()
+	here, there := dispatch.NewInbox("here"), dispatch.NewInbox("there")
 	address, delivery, done := here.Open("x")
 	defer done()
 	end := picloud.Delivery{Status: picloud.StatusSucceeded}
@@ -25,7 +25,7 @@ func TestInbox(t *testing.T) {
 
 func TestInboxOfACallerWhoIsGone(t *testing.T) {
 	t.Parallel()
-	inbox := dispatch.NewInbox()
+	inbox := dispatch.NewInbox("here")
 	address, delivery, done := inbox.Open("x")
 	done()
 	done()
@@ -35,7 +35,7 @@ func TestInboxOfACallerWhoIsGone(t *testing.T) {
 
 func TestInboxForgetsOldDeliveries(t *testing.T) {
 	t.Parallel()
-	inbox := dispatch.NewInbox()
+	inbox := dispatch.NewInbox("here")
 	address, _, _ := inbox.Open("first")
 	assert.Equal(t, picloud.Delivered, inbox.Deliver(address, "first", picloud.Delivery{}))
 	for i := range 5000 {

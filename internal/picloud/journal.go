@@ -71,6 +71,8 @@ type Dispatching interface {
 	// dispatcher is claiming are skipped; what is leased comes due again when the lease ends. Version, Retry, MaxDepth and Wall are filled in from the present state of script, trigger and instance.
 	// Nothing of the apps but (ids) is claimed.
 	ClaimDue(ctx context.Context, limit int, lease time.Duration, but ...string) ([]Firing, error)
+	// ReclaimFirings makes due what processes have claimed that are no more (see Presence), and gives how many firings that are.
+	ReclaimFirings(ctx context.Context) (int, error)
 	// DeleteFirings removes firings whose workflows are started.
 	DeleteFirings(ctx context.Context, executionIDs []string) error
 	// RescheduleFirings makes claimed firings due again after delay.
@@ -116,9 +118,9 @@ type Inbox interface {
 
 // Presence is what processes know of each other by way of the database.
 type Presence interface {
-	// Attend says that the process is alive and hears what it is told, until ctx ends or the connection fails: it calls present once when it does, and stop for every execution that is to be
+	// Attend says that this process is alive and hears what it is told, until ctx ends or the connection fails: it calls present once when it does, and stop for every execution that is to be
 	// stopped at once. A process that dies is absent as soon as the database sees its connection closed.
-	Attend(ctx context.Context, process string, present func(), stop func(executionID string)) error
+	Attend(ctx context.Context, present func(), stop func(executionID string)) error
 	// Present says whether a process attends.
 	Present(ctx context.Context, process string) (bool, error)
 	// StopRuns tells every process to stop what it runs of these executions. It is a word in passing: a process that does not attend at this moment does not hear of it.

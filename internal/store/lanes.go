@@ -18,7 +18,7 @@ func (s *Store) claimLanes(ctx context.Context, limit int32, lease time.Duration
 		if err := s.gather(ctx, q); err != nil {
 			return err
 		}
-		found, err := q.LaneClaim(ctx, limit, but, lease.Milliseconds())
+		found, err := q.LaneClaim(ctx, limit, but, lease.Milliseconds(), &s.process)
 		if err != nil {
 			return fmt.Errorf("claim from lanes: %w", err)
 		}

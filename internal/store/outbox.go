@@ -62,7 +62,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, lease time.Duration, bu
 	var lanes bool
 	batch := &pgx.Batch{}
 	batch.Queue(sqlc.OutboxPark, int32(parkedAtATime))
-	batch.Queue(sqlc.OutboxClaimDue, count, but, lease.Milliseconds()).Query(func(r pgx.Rows) (err error) {
+	batch.Queue(sqlc.OutboxClaimDue, count, but, lease.Milliseconds(), &s.process).Query(func(r pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(r, pgx.RowToStructByPos[sqlc.OutboxClaimDueRow])
 		return err
 	})
@@ -180,6 +180,15 @@ func (s *Store) DeleteFirings(ctx context.Context, executionIDs []string) error 
 		return fmt.Errorf("delete outbox rows: %w", err)
 	}
 	return nil
+}
+
+// ReclaimFirings implements picloud.Dispatching.
+func (s *Store) ReclaimFirings(ctx context.Context) (int, error) {
+	n, err := s.queries.OutboxReclaim(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reclaim firings: %w", err)
+	}
+	return int(n), nil
 }
 
 // RescheduleFirings implements picloud.Dispatching.

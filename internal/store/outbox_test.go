@@ -49,6 +49,39 @@ func TestDispatchersNeverClaimTheSameFiring(t *testing.T) {
 	}
 }
 
+// What a process has claimed comes due again when it is no more, and not for as long as it lives.
+func TestClaimsEndWithTheirProcess(t *testing.T) {
+	t.Parallel()
+	database := testkit.Database(t)
+	dying, next := testkit.StoreAt(t, database), testkit.StoreAt(t, database)
+	app := testkit.App(t, next, "shop")
+	testkit.Script(t, next, app, "fulfil")
+	testkit.KVTrigger(t, next, app, "on-order", "fulfil", picloud.KVConfig{Collection: "*"}, nil)
+	testkit.Trigger(t, next, app, picloud.Trigger{
+		Name: "in-lane", Kind: picloud.KindKV, Script: "fulfil", KV: &picloud.KVConfig{Collection: "*"}, Flow: &picloud.Flow{Concurrency: &picloud.FlowConcurrency{Limit: 1}},
+	})
+	put(t, next, app, "orders", "1", "1")
+	leave, _ := attend(t, dying)
+	claimed, err := dying.ClaimDue(t.Context(), 10, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, claimed, 2, "one of them from a lane")
+	reclaim := func() int {
+		t.Helper()
+		n, err := next.ReclaimFirings(t.Context())
+		require.NoError(t, err)
+		return n
+	}
+	assert.Zero(t, reclaim(), "it lives")
+	assert.Empty(t, claim(t, next))
+	leave()
+	assert.Equal(t, 2, reclaim())
+	assert.ElementsMatch(t, claimed, claim(t, next), "the same, an hour before the lease ends")
+	assert.Equal(t, 2, reclaim(), "the next one does not attend at all")
+	require.NoError(t, next.RescheduleFirings(t.Context(), []string{claimed[0].ExecutionID, claimed[1].ExecutionID}, time.Hour))
+	assert.Zero(t, reclaim(), "what was handed back is nobody's")
+	assert.Empty(t, claim(t, next))
+}
+
 func TestClaimIsALease(t *testing.T) {
 	t.Parallel()
 	s := testkit.Store(t)

@@ -30,7 +30,7 @@ func (s *Store) connectAlone(ctx context.Context) (_ *pgx.Conn, done func(), err
 
 // Attend implements picloud.Presence. An advisory lock of the session says that the process is alive: the database frees it when the connection is gone, however that came. It is a shared one, so
 // that the process, when it connects again, does not wait for a session of its own that the database has not yet seen die.
-func (s *Store) Attend(ctx context.Context, process string, present func(), stop func(executionID string)) error {
+func (s *Store) Attend(ctx context.Context, present func(), stop func(executionID string)) error {
 	conn, closeConn, err := s.connectAlone(ctx)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *Store) Attend(ctx context.Context, process string, present func(), stop
 	if _, err := conn.Exec(ctx, "LISTEN "+stopsChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared("+processLock+")", process); err != nil {
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared(process_lock($1))", s.process); err != nil {
 		return fmt.Errorf("lock presence: %w", err)
 	}
 	present()
@@ -52,13 +52,13 @@ func (s *Store) Attend(ctx context.Context, process string, present func(), stop
 	}
 }
 
-// processLock is the key of the advisory lock of a process, whose id is the first argument.
-const processLock = "hashtextextended('picloud process ' || $1::text, 0)"
+// Process is the id of the process, random at every start: what attends, and what claims.
+func (s *Store) Process() string { return s.process }
 
 // Present implements picloud.Presence.
 func (s *Store) Present(ctx context.Context, process string) (bool, error) {
 	var free bool
-	if err := s.pool.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock("+processLock+")", process).Scan(&free); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock(process_lock($1))", process).Scan(&free); err != nil {
 		return false, fmt.Errorf("ask for process: %w", err)
 	}
 	return !free, nil

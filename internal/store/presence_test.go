@@ -14,8 +14,8 @@ import (
 	"github.com/picloud/picloud/internal/testkit"
 )
 
-// attend makes a process present until the test ends or leave is called, and gives what it is told to stop.
-func attend(t *testing.T, s *store.Store, process string) (leave func(), stopped func() []string) {
+// attend makes a store's process present until the test ends or leave is called, and gives what it is told to stop.
+func attend(t *testing.T, s *store.Store) (leave func(), stopped func() []string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	present := make(chan struct{})
@@ -25,7 +25,7 @@ func attend(t *testing.T, s *store.Store, process string) (leave func(), stopped
 		done  sync.WaitGroup
 	)
 	done.Go(func() {
-		err := s.Attend(ctx, process, func() { close(present) }, func(id string) {
+		err := s.Attend(ctx, func() { close(present) }, func(id string) {
 			mutex.Lock()
 			defer mutex.Unlock()
 			ids = append(ids, id)
@@ -53,22 +53,22 @@ func TestPresence(t *testing.T) {
 		require.NoError(t, err)
 		return present
 	}
-	assert.False(t, is("a"))
-	leave, stopped := attend(t, one, "a")
-	_, stoppedToo := attend(t, other, "b")
-	assert.True(t, is("a"))
-	assert.True(t, is("b"))
+	assert.False(t, is(one.Process()))
+	leave, stopped := attend(t, one)
+	_, stoppedToo := attend(t, other)
+	assert.True(t, is(one.Process()))
+	assert.True(t, is(other.Process()))
 	assert.False(t, is("c"))
 	require.NoError(t, one.StopRuns(t.Context(), "x", "y"))
 	for _, heard := range []func() []string{stopped, stoppedToo} {
 		testkit.Until(t, time.Minute, "it is heard", func() bool { return len(heard()) == 2 })
 		assert.Equal(t, []string{"x", "y"}, heard())
 	}
-	leaveAgain, _ := attend(t, one, "a")
+	leaveAgain, _ := attend(t, one)
 	leave()
-	assert.True(t, is("a"), "it has connected again")
+	assert.True(t, is(one.Process()), "it has connected again")
 	leaveAgain()
-	testkit.Until(t, time.Minute, "it is absent", func() bool { return !is("a") })
+	testkit.Until(t, time.Minute, "it is absent", func() bool { return !is(one.Process()) })
 }
 
 // Whoever comes first decides: the caller who has left, or the commit.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,6 +24,7 @@ type Store struct {
 	options  Options
 	notifier *notifier
 	programs *programCache
+	process  string // see Process
 }
 
 // Options are what the store adds to the firings that it hands out, and how long it keeps things.
@@ -95,7 +97,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("reach database: %w", err)
 	}
-	s := &Store{pool: pool, queries: sqlc.New(pool), options: options, programs: newProgramCache()}
+	s := &Store{pool: pool, queries: sqlc.New(pool), options: options, programs: newProgramCache(), process: uuid.NewString()}
 	s.notifier = startNotifier(pool, options.Log)
 	return s, nil
 }

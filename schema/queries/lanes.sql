@@ -41,7 +41,7 @@ WITH candidate AS (
 ), due AS (
     (SELECT t.execution_id FROM by_app t ORDER BY t.n LIMIT @max::int) UNION SELECT execution_id FROM again
 ), claimed AS (
-    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
+    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1, claimed_by = @process
     FROM due WHERE o.execution_id = due.execution_id
     RETURNING o.*
 ), slot AS (
@@ -84,7 +84,7 @@ ORDER BY s.execution_id LIMIT @max;
 -- name: LaneAdmit :exec
 -- Puts claimed firings into the lanes of their triggers, those that are still there.
 UPDATE outbox o SET lane = t.id, due_at = a.due_at, priority = a.priority, concurrency_key = a.concurrency_key, throttle_key = a.throttle_key,
-       debounce_key = NULLIF(a.debounce_key, ''), claims = 0
+       debounce_key = NULLIF(a.debounce_key, ''), claims = 0, claimed_by = NULL
 FROM (SELECT unnest(@execution_ids::uuid[]) AS execution_id, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@priorities::smallint[]) AS priority,
              unnest(@concurrency_keys::text[]) AS concurrency_key, unnest(@throttle_keys::text[]) AS throttle_key, unnest(@debounce_keys::text[]) AS debounce_key) AS a,
      triggers t

@@ -37,7 +37,7 @@ WITH RECURSIVE app AS (
     WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now()
     ORDER BY r.n, o.due_at LIMIT @max::int FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
-    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1
+    UPDATE outbox o SET due_at = now() + sqlc.arg(lease_ms)::bigint * interval '1 millisecond', claims = claims + 1, claimed_by = @process
     FROM due WHERE o.execution_id = due.execution_id
     RETURNING o.*, due.due_at AS was_due
 )
@@ -76,7 +76,15 @@ WHERE o.execution_id = ANY (@passed::uuid[] || @failed::uuid[]) AND o.filter IS 
 DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
 
 -- name: OutboxRescheduleMany :exec
-UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond' WHERE execution_id = ANY (@execution_ids::uuid[]);
+UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond', claimed_by = NULL WHERE execution_id = ANY (@execution_ids::uuid[]);
+
+-- name: OutboxReclaim :execrows
+-- Ends the claims of processes that are no more: their locks are free (presence.go). One that claims and does not attend yet loses claims that it still works on, which costs a start in vain.
+WITH gone AS MATERIALIZED (
+    SELECT p.process FROM (SELECT DISTINCT claimed_by AS process FROM outbox WHERE claimed_by IS NOT NULL) AS p
+    WHERE pg_try_advisory_xact_lock(process_lock(p.process))
+)
+UPDATE outbox o SET due_at = LEAST(o.due_at, now()), claimed_by = NULL FROM gone WHERE o.claimed_by = gone.process;
 
 -- name: OutboxNextDue :one
 -- A lane in which nothing may go does not count: giving a slot back wakes the dispatchers.

@@ -85,7 +85,7 @@ func (q *Queries) BatchDue(ctx context.Context, triggerID string) ([]BatchDueRow
 
 const BatchInsert = `-- name: BatchInsert :exec
 WITH taken AS (
-    DELETE FROM outbox o WHERE o.execution_id = ANY ($12::uuid[]) AND o.unbatched RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+    DELETE FROM outbox o WHERE o.execution_id = ANY ($12::uuid[]) AND o.unbatched RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, o.claimed_by
 ), name AS (
     SELECT unnest($12::uuid[]) AS execution_id, unnest($13::text[]) AS message_id
 ), member AS (

@@ -12,7 +12,7 @@ import (
 
 const LaneAdmit = `-- name: LaneAdmit :exec
 UPDATE outbox o SET lane = t.id, due_at = a.due_at, priority = a.priority, concurrency_key = a.concurrency_key, throttle_key = a.throttle_key,
-       debounce_key = NULLIF(a.debounce_key, ''), claims = 0
+       debounce_key = NULLIF(a.debounce_key, ''), claims = 0, claimed_by = NULL
 FROM (SELECT unnest($1::uuid[]) AS execution_id, unnest($2::timestamptz[]) AS due_at, unnest($3::smallint[]) AS priority,
              unnest($4::text[]) AS concurrency_key, unnest($5::text[]) AS throttle_key, unnest($6::text[]) AS debounce_key) AS a,
      triggers t
@@ -51,7 +51,7 @@ WITH candidate AS (
          ORDER BY w.priority DESC, w.due_at, w.execution_id LIMIT LEAST(k.lane_room, k.key_room, k.throttle_room, $1::int))
         UNION ALL
         (SELECT head.execution_id, head.app_id, head.priority, head.due_at FROM (
-            SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.unbatched, w.tried, w.filter, w.parked, w.cut FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
+            SELECT w.execution_id, w.app_id, w.script_id, w.version, w.trigger_id, w.kind, w.event_id, w.what, w.root_id, w.parent_id, w.depth, w.replay_of, w.principal, w.due_at, w.claims, w.created_at, w.handles, w.lane, w.priority, w.ordering_key, w.concurrency_key, w.throttle_key, w.debounce_key, w.turn, w.unbatched, w.tried, w.filter, w.parked, w.cut, w.claimed_by FROM outbox w WHERE w.trigger_id = k.lane AND w.ordering_key = k.ordering_key AND w.ordering_key <> '' ORDER BY w.turn LIMIT 1
          ) AS head WHERE head.lane = k.lane AND NOT head.unbatched AND head.concurrency_key = k.concurrency_key AND head.throttle_key = k.throttle_key AND head.due_at <= now())
     ) AS o
     WHERE k.lane_room > 0 AND k.key_room > 0 AND k.order_room > 0 AND k.throttle_room > 0 AND k.app_id <> ALL ($2::uuid[])
@@ -74,9 +74,9 @@ WITH candidate AS (
 ), due AS (
     (SELECT t.execution_id FROM by_app t ORDER BY t.n LIMIT $1::int) UNION SELECT execution_id FROM again
 ), claimed AS (
-    UPDATE outbox o SET due_at = now() + $3::bigint * interval '1 millisecond', claims = claims + 1
+    UPDATE outbox o SET due_at = now() + $3::bigint * interval '1 millisecond', claims = claims + 1, claimed_by = $4
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, o.claimed_by
 ), slot AS (
     INSERT INTO lane_slots (execution_id, trigger_id, app_id, ordering_key, concurrency_key)
     SELECT execution_id, lane, app_id, ordering_key, concurrency_key FROM claimed
@@ -138,8 +138,13 @@ type LaneClaimRow struct {
 
 // What waits in lanes: for every combination of keys the next firings by priority and age, or the first in the order of an ordering key, as many as each bound of the lane lets go.
 // Nothing is taken of the apps that are left out. They take slots. Those that took theirs in a claim whose dispatcher died or could not start them come again. The caller holds the lock of LaneLock.
-func (q *Queries) LaneClaim(ctx context.Context, max int32, but []string, leaseMs int64) ([]LaneClaimRow, error) {
-	rows, err := q.db.Query(ctx, LaneClaim, max, but, leaseMs)
+func (q *Queries) LaneClaim(ctx context.Context, max int32, but []string, leaseMs int64, process *string) ([]LaneClaimRow, error) {
+	rows, err := q.db.Query(ctx, LaneClaim,
+		max,
+		but,
+		leaseMs,
+		process,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +200,7 @@ const LaneDrop = `-- name: LaneDrop :exec
 WITH fate AS (
     SELECT unnest($1::uuid[]) AS execution_id, unnest($2::uuid[]) AS successor
 ), dropped AS (
-    DELETE FROM outbox o USING fate WHERE o.execution_id = fate.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+    DELETE FROM outbox o USING fate WHERE o.execution_id = fate.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, o.claimed_by
 )
 INSERT INTO executions (id, app_id, status, script, version, trigger_id, trigger, kind, event_id, error, attempts, depth, root_id, parent_id, replay_of, principal,
                         queued_at, started_at, finished_at)

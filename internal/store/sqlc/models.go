@@ -410,6 +410,7 @@ type Outbox struct {
 	Filter         *string
 	Parked         bool
 	Cut            bool
+	ClaimedBy      *string
 }
 
 type Principal struct {

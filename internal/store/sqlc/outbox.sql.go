@@ -22,7 +22,7 @@ WITH chosen AS (
       AND ($6::text = '' OR t.name = $6 OR t.id::text = $6)
     ORDER BY o.execution_id LIMIT $7 FOR UPDATE OF o SKIP LOCKED
 ), taken AS (
-    DELETE FROM outbox o USING chosen c WHERE o.execution_id = c.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+    DELETE FROM outbox o USING chosen c WHERE o.execution_id = c.execution_id RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, o.claimed_by
 ), freed AS (
     DELETE FROM lane_slots s USING taken t WHERE s.execution_id = t.execution_id
 ), ended AS (
@@ -80,9 +80,9 @@ WITH RECURSIVE app AS (
     WHERE o.lane IS NULL AND NOT o.parked AND o.due_at <= now()
     ORDER BY r.n, o.due_at LIMIT $1::int FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
-    UPDATE outbox o SET due_at = now() + $3::bigint * interval '1 millisecond', claims = claims + 1
+    UPDATE outbox o SET due_at = now() + $3::bigint * interval '1 millisecond', claims = claims + 1, claimed_by = $4
     FROM due WHERE o.execution_id = due.execution_id
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, due.due_at AS was_due
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, o.claimed_by, due.due_at AS was_due
 )
 SELECT c.execution_id, c.app_id, c.script_id, c.trigger_id, c.kind, c.event_id, c.what, c.root_id, c.parent_id, c.depth, c.replay_of, c.handles, c.principal, c.created_at,
        COALESCE(a.slug, '')::text AS app, COALESCE(s.name, '')::text AS script, COALESCE(c.version, s.active_version, 0)::int AS version,
@@ -136,8 +136,13 @@ type OutboxClaimDueRow struct {
 
 // What waits for no lane: the oldest of every app, then the second oldest of every app, and so on, so that no app waits for the backlog of another. The apps are found by jumping from one to the
 // next in the index outbox_due_by_app; nothing is taken of those that are left out.
-func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, but []string, leaseMs int64) ([]OutboxClaimDueRow, error) {
-	rows, err := q.db.Query(ctx, OutboxClaimDue, max, but, leaseMs)
+func (q *Queries) OutboxClaimDue(ctx context.Context, max int32, but []string, leaseMs int64, process *string) ([]OutboxClaimDueRow, error) {
+	rows, err := q.db.Query(ctx, OutboxClaimDue,
+		max,
+		but,
+		leaseMs,
+		process,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -479,8 +484,25 @@ func (q *Queries) OutboxPark(ctx context.Context, max int32) error {
 	return err
 }
 
+const OutboxReclaim = `-- name: OutboxReclaim :execrows
+WITH gone AS MATERIALIZED (
+    SELECT p.process FROM (SELECT DISTINCT claimed_by AS process FROM outbox WHERE claimed_by IS NOT NULL) AS p
+    WHERE pg_try_advisory_xact_lock(process_lock(p.process))
+)
+UPDATE outbox o SET due_at = LEAST(o.due_at, now()), claimed_by = NULL FROM gone WHERE o.claimed_by = gone.process
+`
+
+// Ends the claims of processes that are no more: their locks are free (presence.go). One that claims and does not attend yet loses claims that it still works on, which costs a start in vain.
+func (q *Queries) OutboxReclaim(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, OutboxReclaim)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const OutboxRescheduleMany = `-- name: OutboxRescheduleMany :exec
-UPDATE outbox SET due_at = now() + $1::bigint * interval '1 millisecond' WHERE execution_id = ANY ($2::uuid[])
+UPDATE outbox SET due_at = now() + $1::bigint * interval '1 millisecond', claimed_by = NULL WHERE execution_id = ANY ($2::uuid[])
 `
 
 func (q *Queries) OutboxRescheduleMany(ctx context.Context, delayMs int64, executionIds []string) error {
@@ -510,9 +532,9 @@ func (q *Queries) OutboxSift(ctx context.Context, passed []string, failed []stri
 const OutboxTake = `-- name: OutboxTake :one
 WITH taken AS (
     DELETE FROM outbox o WHERE o.app_id = $1 AND o.execution_id = $2
-    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut
+    RETURNING o.execution_id, o.app_id, o.script_id, o.version, o.trigger_id, o.kind, o.event_id, o.what, o.root_id, o.parent_id, o.depth, o.replay_of, o.principal, o.due_at, o.claims, o.created_at, o.handles, o.lane, o.priority, o.ordering_key, o.concurrency_key, o.throttle_key, o.debounce_key, o.turn, o.unbatched, o.tried, o.filter, o.parked, o.cut, o.claimed_by
 )
-SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.unbatched, t.tried, t.filter, t.parked, t.cut, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
+SELECT t.execution_id, t.app_id, t.script_id, t.version, t.trigger_id, t.kind, t.event_id, t.what, t.root_id, t.parent_id, t.depth, t.replay_of, t.principal, t.due_at, t.claims, t.created_at, t.handles, t.lane, t.priority, t.ordering_key, t.concurrency_key, t.throttle_key, t.debounce_key, t.turn, t.unbatched, t.tried, t.filter, t.parked, t.cut, t.claimed_by, COALESCE(s.name, '')::text AS script, COALESCE(t.version, s.active_version, 0)::int AS present_version, COALESCE(g.name, '')::text AS trigger
 FROM taken t LEFT JOIN scripts s ON s.id = t.script_id LEFT JOIN triggers g ON g.id = t.trigger_id
 `
 
@@ -546,6 +568,7 @@ type OutboxTakeRow struct {
 	Filter         *string
 	Parked         bool
 	Cut            bool
+	ClaimedBy      *string
 	Script         string
 	PresentVersion int32
 	Trigger        string
@@ -585,6 +608,7 @@ func (q *Queries) OutboxTake(ctx context.Context, appID string, executionID stri
 		&i.Filter,
 		&i.Parked,
 		&i.Cut,
+		&i.ClaimedBy,
 		&i.Script,
 		&i.PresentVersion,
 		&i.Trigger,
