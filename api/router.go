@@ -22,7 +22,7 @@ func (s *server) routes() http.Handler {
 	}
 	_ = r.SetTrustedProxies(trusted) // prefixes can all be parsed
 
-	r.Use(s.identify, s.secure, s.logAccess, s.recover, s.guard, s.limitBody)
+	r.Use(s.identify, s.secure, s.logAccess, s.recover, s.misdirected, s.guard, s.limitBody)
 	RegisterHandlersWithOptions(r, NewStrictHandler(s, StrictErrors{Request: s.fail, Handler: s.fail, Response: s.fail, Done: s.auditChange}),
 		GinServerOptions{ErrorHandler: s.failParameter})
 

@@ -26,7 +26,7 @@ var openAPI []byte
 // OpenAPI gives the document that describes the API, as YAML.
 func OpenAPI() []byte { return openAPI }
 
-// Options are what the API is made of. All interfaces and Log are required.
+// Options are what the API is made of. All interfaces and Log are required, of a process that serves scripts only those that the endpoints of scripts need.
 type Options struct {
 	Apps        picloud.Apps
 	Scripts     picloud.Scripts
@@ -69,6 +69,7 @@ type Options struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	AuditData      bool           // the audit log gets changes of data and direct calls too: keys written and deleted, messages, invocations
 
+	Serves     Serves       // the doors that are open; zero = all
 	TemporalUI http.Handler // serves /temporal/…, prefix included; nil = 404
 	Dashboard  http.Handler // serves what nothing else does; nil = a page that names the addresses
 
