@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/picloud/picloud/deployments/embedded/pgserver"
+	"github.com/picloud/picloud/internal/auth"
 	"github.com/picloud/picloud/internal/secrets"
 	"github.com/picloud/picloud/internal/store"
 	"github.com/picloud/picloud/schema"
@@ -75,23 +77,14 @@ func (i *instance) startPostgres(ctx context.Context) (databases, error) {
 	return databases{owner: owner, picloud: serving.String(), temporal: pg.URL("postgres")}, nil
 }
 
-// openStore migrates the database, gives the role that serves its rights, and makes the partitions of the next days.
+// openStore opens the database as its role needs it: up to date and opened by the instance's key, which is the control plane's to see to and the others' to wait for.
 func (i *instance) openStore(ctx context.Context, d databases) (*store.Store, error) {
-	applied, err := schema.Migrate(ctx, d.owner)
-	if err != nil {
+	prepare := i.awaitSchema
+	if i.role.controls {
+		prepare = i.migrate
+	}
+	if err := prepare(ctx, d); err != nil {
 		return nil, err
-	}
-	if applied > 0 {
-		i.log.WithField("migrations", applied).Info("brought the database up to date")
-	}
-	if d.separate() {
-		role, err := d.role()
-		if err != nil {
-			return nil, err
-		}
-		if err := schema.Grant(ctx, d.owner, role); err != nil {
-			return nil, err
-		}
 	}
 	keys, err := secrets.Open(keySource(i.config))
 	if err != nil {
@@ -106,10 +99,66 @@ func (i *instance) openStore(ctx context.Context, d databases) (*store.Store, er
 		return nil, err
 	}
 	i.onStop("store", func(context.Context) error { data.Close(); return nil })
+	if !i.role.controls {
+		return data, i.awaitInstanceKey(ctx, data, keys)
+	}
 	if err := i.adoptInstanceKey(ctx, data, keys); err != nil {
 		return nil, err
 	}
+	if err := data.PutBootstrapKey(ctx, auth.Digest(i.key)); err != nil {
+		return nil, err
+	}
 	return data, data.MaintainPartitions(ctx)
+}
+
+// migrate brings the database up to date, and gives the role that serves its rights.
+func (i *instance) migrate(ctx context.Context, d databases) error {
+	applied, err := schema.Migrate(ctx, d.owner)
+	if err != nil {
+		return err
+	}
+	if applied > 0 {
+		i.log.WithField("migrations", applied).Info("brought the database up to date")
+	}
+	if !d.separate() {
+		return nil
+	}
+	role, err := d.role()
+	if err != nil {
+		return err
+	}
+	return schema.Grant(ctx, d.owner, role)
+}
+
+// How long a process waits for the manager of its cluster, and how often it looks.
+const (
+	managerWait = 2 * time.Minute
+	managerPoll = 500 * time.Millisecond
+)
+
+// awaitSchema waits until the manager has brought the database up to date.
+func (i *instance) awaitSchema(ctx context.Context, d databases) error {
+	return i.awaitManager(ctx, "to bring the database up to date", func(ctx context.Context) (bool, error) { return schema.Current(ctx, d.picloud) })
+}
+
+// awaitManager waits for what the manager of the cluster does at its start.
+func (i *instance) awaitManager(ctx context.Context, forWhat string, done func(ctx context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, managerWait)
+	defer cancel()
+	for said := false; ; said = true {
+		ok, err := done(ctx)
+		if ok && err == nil {
+			return nil
+		}
+		if !said {
+			i.log.Infof("waiting for the manager %s", forWhat)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait %s for the manager %s: is picloud manager up? %w", managerWait, forWhat, errors.Join(ctx.Err(), err))
+		case <-time.After(managerPoll):
+		}
+	}
 }
 
 // databaseConnections is enough for the scripts that run at a time and for the API, and leaves most of a default PostgreSQL to Temporal.

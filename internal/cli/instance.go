@@ -49,6 +49,7 @@ const (
 // instance is a running PiCloud: all its parts, and how to stop them.
 type instance struct {
 	config config.Config
+	role   role
 	log    logrus.FieldLogger
 
 	url             string
@@ -70,9 +71,9 @@ type stopper struct {
 	stop func(ctx context.Context) error
 }
 
-// start brings up every part, and stops those that are up when one fails.
-func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *instance, err error) {
-	i := &instance{config: c, log: log, fatal: make(chan error, 8)}
+// start brings up every part of the role, and stops those that are up when one fails.
+func start(ctx context.Context, c config.Config, r role, log logrus.FieldLogger) (_ *instance, err error) {
+	i := &instance{config: c, role: r, log: log, fatal: make(chan error, 8)}
 	defer func() {
 		if err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -80,15 +81,17 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 			err = errors.Join(err, i.stop(stopCtx))
 		}
 	}()
-	// The address is taken first: that it is in use should be said before anything is started.
+	// The addresses are taken first: that one is in use should be said before anything is started.
 	listener, err := listen(c)
 	if err != nil {
 		return nil, err
 	}
 	i.onStop("listener", func(context.Context) error { _ = listener.Close(); return nil })
-	mailbox, err := i.listenSMTP()
-	if err != nil {
-		return nil, err
+	var mailbox net.Listener
+	if r.dispatches {
+		if mailbox, err = i.listenSMTP(); err != nil {
+			return nil, err
+		}
 	}
 	if i.relay, err = mail.ParseRelay(c.Mail.RelayURL); err != nil {
 		return nil, fmt.Errorf("PICLOUD_SMTP_RELAY_URL %w", err)
@@ -100,50 +103,80 @@ func start(ctx context.Context, c config.Config, log logrus.FieldLogger) (_ *ins
 	if err := i.chooseDataDir(); err != nil {
 		return nil, err
 	}
-	if err := i.loadKey(); err != nil {
+	if err := os.MkdirAll(i.config.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make PICLOUD_DATA_DIR: %w", err)
+	}
+	if r.controls {
+		if err := i.loadKey(); err != nil {
+			return nil, err
+		}
+	}
+	p, err := i.startParts(ctx)
+	if err != nil {
 		return nil, err
 	}
+	if r.dispatches {
+		if err := i.startSMTP(mailbox, p.data); err != nil {
+			return nil, err
+		}
+	}
+	if err := i.serveMetrics(ctx, p.counts); err != nil {
+		return nil, err
+	}
+	return i, i.serve(listener, p)
+}
+
+// parts are what the doors and the work of a process share.
+type parts struct {
+	data      *store.Store
+	engine    *engine.Engine
+	pool      *sandbox.Pool // nil in a role that neither compiles nor runs
+	inbox     *dispatch.Inbox
+	schedules picloud.Schedules // nil in a role that does not control
+	counts    *metrics.Metrics
+}
+
+// startParts starts what is behind the doors.
+func (i *instance) startParts(ctx context.Context) (p parts, err error) {
 	databases, err := i.startPostgres(ctx)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	var (
-		data *store.Store
-		eng  *engine.Engine
-	)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { data, err = i.openStore(groupCtx, databases); return err })
-	group.Go(func() (err error) { eng, err = i.startEngine(groupCtx, databases.temporal); return err })
+	group.Go(func() (err error) { p.data, err = i.openStore(groupCtx, databases); return err })
+	group.Go(func() (err error) { p.engine, err = i.startEngine(groupCtx, databases.temporal); return err })
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return p, err
 	}
-	if err := data.PutBootstrapKey(ctx, auth.Digest(i.key)); err != nil {
-		return nil, err
+	stats := func() picloud.SandboxStats { return picloud.SandboxStats{} }
+	if i.role.controls || i.role.executes {
+		if p.pool, err = i.startSandbox(p.data); err != nil {
+			return p, err
+		}
+		stats = p.pool.Stats
 	}
-	pool, err := i.startSandbox(data)
-	if err != nil {
-		return nil, err
-	}
-	inbox, running := dispatch.NewInbox(data.Process()), new(activities.Running)
-	counts := metrics.New(data, pool.Stats)
-	attendant := dispatch.NewAttendant(data, running.Stop, i.log)
+	running := new(activities.Running)
+	p.inbox, p.counts = dispatch.NewInbox(p.data.Process()), metrics.New(p.data, stats)
+	attendant := dispatch.NewAttendant(p.data, running.Stop, i.log)
 	if err := attendant.Start(ctx); err != nil {
-		return nil, err
+		return p, err
 	}
 	i.onStop("attendant", func(context.Context) error { attendant.Stop(); return nil })
-	if err := i.startWork(ctx, data, eng, pool, inbox, running, counts); err != nil {
-		return nil, err
+	var progress *dispatch.Progress
+	if i.role.executes {
+		if progress, err = i.startWorkers(p, running); err != nil {
+			return p, err
+		}
 	}
-	if err := i.startSMTP(mailbox, data); err != nil {
-		return nil, err
+	if i.role.dispatches {
+		if err := i.startDispatch(ctx, p, progress); err != nil {
+			return p, err
+		}
 	}
-	schedules := engine.NewReconciler(eng, data, data, i.log, 0)
-	schedules.Start(context.WithoutCancel(ctx))
-	i.onStop("schedules", func(context.Context) error { schedules.Stop(); return nil })
-	if err := i.serveMetrics(ctx, counts); err != nil {
-		return nil, err
+	if i.role.controls {
+		p.schedules, err = i.startSchedules(ctx, p)
 	}
-	return i, i.serve(listener, data, eng, pool, inbox, schedules, counts)
+	return p, err
 }
 
 // listen takes the HTTP address, with TLS where there is a certificate.
@@ -210,9 +243,6 @@ func (i *instance) chooseDataDir() error {
 }
 
 func (i *instance) loadKey() (err error) {
-	if err := os.MkdirAll(i.config.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make PICLOUD_DATA_DIR: %w", err)
-	}
 	i.key, i.keyCreated, err = auth.LoadAdminKey(i.config.DataDir, i.config.AdminKey)
 	if err != nil {
 		return err
@@ -283,57 +313,64 @@ func dryRunner(data *store.Store, pool *sandbox.Pool) *dryrun.Runner {
 	return &dryrun.Runner{Sandbox: pool, Endpoints: data, Scripts: data, KV: data, Grants: data, Tapes: data}
 }
 
-// startWork starts the workers, and then what gives them work.
-func (i *instance) startWork(ctx context.Context, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, running *activities.Running, counts *metrics.Metrics) error {
+// startWorkers starts the workers, and gives what tells a dispatcher of the same process how they come on.
+func (i *instance) startWorkers(p parts, running *activities.Running) (*dispatch.Progress, error) {
 	progress := dispatch.NewProgress()
-	w := worker.New(eng.Client(), &activities.Activities{
-		Journal: counts.Journal(data), Sandbox: pool, Inbox: inbox, Presence: data, Running: running, Keeper: data, Ticks: data, Bulk: data, DryRunner: dryRunner(data, pool),
-		Mails: data, Courier: i.courier(data), MailDomain: i.config.Mail.Domain,
+	w := worker.New(p.engine.Client(), &activities.Activities{
+		Journal: p.counts.Journal(p.data), Sandbox: p.pool, Inbox: p.inbox, Presence: p.data, Running: running, Keeper: p.data, Ticks: p.data, Bulk: p.data,
+		DryRunner: dryRunner(p.data, p.pool), Mails: p.data, Courier: i.courier(p.data), MailDomain: i.config.Mail.Domain,
 	}, worker.Options{
 		StopTimeout: workerStopTimeout,
 		Worked:      progress.Worked,
 		OnFatal:     func(err error) { i.fail(fmt.Errorf("temporal worker: %w", err)) },
 	})
 	if err := w.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	i.onStop("workers", func(context.Context) error { w.Stop(); return nil })
-	if err := eng.EnsureRetentionSchedule(ctx); err != nil {
-		return err
-	}
-	d := dispatch.New(counts.Dispatching(data), eng, i.log, dispatch.Options{Progress: progress})
+	return progress, nil
+}
+
+// startDispatch starts what gives the workers work.
+func (i *instance) startDispatch(ctx context.Context, p parts, progress *dispatch.Progress) error {
+	d := dispatch.New(p.counts.Dispatching(p.data), p.engine, i.log, dispatch.Options{Progress: progress})
 	if err := d.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	slots := dispatch.NewSlotKeeper(data, eng, i.log, 0, 0)
+	slots := dispatch.NewSlotKeeper(p.data, p.engine, i.log, 0, 0)
 	slots.Start(context.WithoutCancel(ctx))
 	i.onStop("slots", func(context.Context) error { slots.Stop(); return nil })
 	i.onStop("dispatcher", func(context.Context) error { d.Stop(); return nil })
 	return nil
 }
 
-// serve starts the HTTP listener: the last to come and the first to go.
-func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.Engine, pool *sandbox.Pool, inbox picloud.Inbox, schedules picloud.Schedules, counts *metrics.Metrics) error {
-	ui, err := temporalui.New(temporalui.Options{TemporalAddress: i.temporalAddress, Namespace: eng.Namespace(), PublicPath: "/temporal"})
-	if err != nil {
-		return err
+// startSchedules keeps Temporal's Schedules as the triggers want them, and that of the retention.
+func (i *instance) startSchedules(ctx context.Context, p parts) (picloud.Schedules, error) {
+	if err := p.engine.EnsureRetentionSchedule(ctx); err != nil {
+		return nil, err
 	}
-	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
-	var provider *auth.OIDC
-	if i.config.OIDC.Set() {
-		if provider, err = auth.NewOIDC(auth.OIDCOptions(i.config.OIDC)); err != nil {
+	schedules := engine.NewReconciler(p.engine, p.data, p.data, i.log, 0)
+	schedules.Start(context.WithoutCancel(ctx))
+	i.onStop("schedules", func(context.Context) error { schedules.Stop(); return nil })
+	return schedules, nil
+}
+
+// serve starts the HTTP listener: the last to come and the first to go.
+func (i *instance) serve(listener net.Listener, p parts) error {
+	options := api.Options{
+		Serves: i.role.serves, Apps: p.data, Scripts: p.data, Triggers: p.data, KV: p.data, Topics: p.data, Queues: p.data, Secrets: p.data, Executions: p.data, Chains: p.data,
+		Abandoned: p.data, DeadLetters: p.data, Bulk: p.data, BulkEngine: p.engine, Engine: p.engine, Inbox: p.inbox, Leaving: p.counts.Journal(p.data), Presence: p.data, Outbox: p.data,
+		Endpoints: p.data, Idempotency: p.data, Schedules: p.schedules, Principals: p.data, APIKeys: p.data, Credentials: p.data, Audit: p.data, Sessions: p.data, AuditData: i.config.AuditData,
+		Log: i.log, PublicURL: i.config.PublicURL, MailDomain: i.config.Mail.Domain, TrustedProxies: i.config.TrustedProxies,
+		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
+		Ready: func(ctx context.Context) error { return errors.Join(p.data.Ping(ctx), p.engine.Ping(ctx)) }, Metrics: p.counts.Handler(),
+	}
+	if i.role.controls {
+		if err := i.addControl(&options, p); err != nil {
 			return err
 		}
 	}
-	server := api.NewHTTPServer(listener.Addr().String(), counts.HTTP(api.New(api.Options{
-		Apps: data, Scripts: data, Compiler: pool, Triggers: data, KV: data, Topics: data, Queues: data, Secrets: data, Executions: data, Chains: data, Abandoned: data, DeadLetters: data, Bulk: data, BulkEngine: eng,
-		Engine: eng, Inbox: inbox, Leaving: counts.Journal(data), Presence: data, Outbox: data, Endpoints: data, Idempotency: data, Schedules: schedules,
-		Principals: data, APIKeys: data, Credentials: data, Audit: data, Sessions: data, OIDC: provider, AuditData: i.config.AuditData,
-		Log: i.log, PublicURL: i.config.PublicURL, MailDomain: i.config.Mail.Domain, TrustedProxies: i.config.TrustedProxies,
-		RateLimits: api.RateLimits{Key: i.config.RateLimitKey, Address: i.config.RateLimitAddress}, Ceiling: i.config.Ceiling(), Retry: i.config.RetryPolicy(), MaxDepth: i.config.MaxTriggerDepth,
-		TemporalUI: ui, DryRunner: dryRunner(data, pool), Ready: func(ctx context.Context) error { return errors.Join(data.Ping(ctx), eng.Ping(ctx)) },
-		Metrics: counts.Handler(),
-	})), api.Patience{})
+	server := api.NewHTTPServer(listener.Addr().String(), p.counts.HTTP(api.New(options)), api.Patience{})
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			i.fail(fmt.Errorf("serve http: %w", err))
@@ -347,5 +384,21 @@ func (i *instance) serve(listener net.Listener, data *store.Store, eng *engine.E
 		}
 		return nil
 	})
+	return nil
+}
+
+// addControl adds what only the control plane has.
+func (i *instance) addControl(options *api.Options, p parts) error {
+	ui, err := temporalui.New(temporalui.Options{TemporalAddress: i.temporalAddress, Namespace: p.engine.Namespace(), PublicPath: "/temporal"})
+	if err != nil {
+		return err
+	}
+	i.onStop("temporal ui", func(context.Context) error { return ui.Close() })
+	if i.config.OIDC.Set() {
+		if options.OIDC, err = auth.NewOIDC(auth.OIDCOptions(i.config.OIDC)); err != nil {
+			return err
+		}
+	}
+	options.TemporalUI, options.Compiler, options.DryRunner = ui, p.pool, dryRunner(p.data, p.pool)
 	return nil
 }

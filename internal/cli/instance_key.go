@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/picloud/picloud/internal/config"
 	"github.com/picloud/picloud/internal/picloud"
@@ -32,6 +33,19 @@ func (i *instance) adoptInstanceKey(ctx context.Context, data *store.Store, keys
 		if i.config.DatabaseURL != "" {
 			i.log.Warnf("made the instance's key, %s: the secrets in DATABASE_URL open with this file alone. Keep it with the database's backups, and give every node the same (PICLOUD_INSTANCE_KEY_FILE)", keys.Source())
 		}
+	}
+	return adopt(ctx, data, keys)
+}
+
+// awaitInstanceKey sees that this process has the key that the manager has adopted.
+func (i *instance) awaitInstanceKey(ctx context.Context, data *store.Store, keys *secrets.Keyring) error {
+	if err := i.awaitManager(ctx, "to adopt the instance's key", data.HasInstanceKey); err != nil {
+		return err
+	}
+	if err := keys.Reload(); errors.Is(err, fs.ErrNotExist) { // the manager may have made it since it was looked for
+		return missingKey(keys)
+	} else if err != nil {
+		return err
 	}
 	return adopt(ctx, data, keys)
 }

@@ -61,6 +61,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.AddCommand(newUp(), newInit(), newApply(), newDebug(), newSecrets(), newEngine())
+	root.AddCommand(newServe(everything), newInit(), newApply(), newDebug(), newSecrets(), newEngine())
+	root.AddCommand(newRoles()...)
 	return root
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,13 +20,13 @@ import (
 // stopTimeout is how long a stop may take in all: work that is not finished by then is handed back to Temporal.
 const stopTimeout = 28 * time.Second
 
-// upOptions are the flags of picloud up.
+// upOptions are the flags of picloud up and of the roles of a cluster.
 type upOptions struct {
 	apply string
 	json  bool
 }
 
-// upReady is the line that picloud up --json prints when everything answers. It has no secret in it.
+// upReady is the line that --json prints when everything answers. It has no secret in it.
 type upReady struct {
 	URL             string `json:"url"`
 	TemporalAddress string `json:"temporal_address"`
@@ -33,14 +34,11 @@ type upReady struct {
 	KeyFile         string `json:"key_file,omitempty"`     // empty when the key came from PICLOUD_ADMIN_KEY
 }
 
-// newUp is the whole of PiCloud in one process.
-func newUp() *cobra.Command {
+// newServe is the command that serves in a role, until it is told to stop.
+func newServe(r role) *cobra.Command {
 	var opts upOptions
 	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "Run everything in this process: API, dispatcher, workers, and where none are configured PostgreSQL and Temporal",
-		Long: "Run everything in this process. With nothing configured it starts a private PostgreSQL and an in-process Temporal that persists in it;\n" +
-			"DATABASE_URL and TEMPORAL_ADDRESS replace either. docs/operations.md lists the environment.",
+		Use: r.name, Short: r.short, Long: r.long,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Read()
@@ -51,17 +49,22 @@ func newUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runUp(cmd.Context(), c, opts, cmd.OutOrStdout(), log)
+			return serve(cmd.Context(), c, r, opts, cmd.OutOrStdout(), log)
 		},
 	}
-	cmd.Flags().StringVar(&opts.apply, "apply", "", "folder with a picloud.yaml to deploy once everything answers")
+	if r.alone() {
+		cmd.Flags().StringVar(&opts.apply, "apply", "", "folder with a picloud.yaml to deploy once everything answers")
+	}
 	cmd.Flags().BoolVar(&opts.json, "json", false, "print one line of JSON when ready, in place of the welcome")
 	return cmd
 }
 
-func runUp(ctx context.Context, c config.Config, opts upOptions, out io.Writer, log *logrus.Logger) (err error) {
+func serve(ctx context.Context, c config.Config, r role, opts upOptions, out io.Writer, log *logrus.Logger) (err error) {
+	if err := r.check(c); err != nil {
+		return err
+	}
 	began := time.Now()
-	i, err := start(ctx, c, log)
+	i, err := start(ctx, c, r, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it was up
@@ -119,20 +122,28 @@ func welcome(out io.Writer, i *instance, opts upOptions) error {
 	if i.keyFile != "" {
 		key = "$(cat " + i.keyFile + ")"
 	}
-	var text string
+	var text strings.Builder
 	if i.keyCreated {
-		text += "\n  The key, shown this once and kept in " + i.keyFile + ":\n    " + i.key + "\n"
+		text.WriteString("\n  The key, shown this once and kept in " + i.keyFile + ":\n    " + i.key + "\n")
 	}
-	text += fmt.Sprintf(`
-  PiCloud is up.
-    API           %[1]s/v1
-    Scripts       %[1]s/run/<app>/<script>
-    Temporal UI   %[1]s/temporal/   (any user name; the key is the password)
-    Mail          %[3]s
-    Key           %[2]s
-`, i.url, key, i.mailInWords())
+	text.WriteString("\n  " + i.role.title() + " is up.\n")
+	for _, line := range []struct {
+		of         bool
+		name, what string
+	}{
+		{i.role.controls, "API", i.url + "/v1"},
+		{i.role.dispatches, "Scripts", i.url + "/run/<app>/<script>"},
+		{i.role.controls, "Temporal UI", i.url + "/temporal/   (any user name; the key is the password)"},
+		{i.role.dispatches, "Mail", i.mailInWords()},
+		{!i.role.controls, "Health", i.url + "/readyz"},
+		{i.role.controls, "Key", key},
+	} {
+		if line.of {
+			fmt.Fprintf(&text, "    %-13s %s\n", line.name, line.what)
+		}
+	}
 	if opts.apply != "" {
-		text += fmt.Sprintf(`
+		fmt.Fprintf(&text, `
   Three commands to try:
     export PICLOUD_URL=%[1]s PICLOUD_KEY=%[2]s
     (cd examples/github-triage && npm ci --silent && npm run --silent deliver)
@@ -142,7 +153,7 @@ func welcome(out io.Writer, i *instance, opts upOptions) error {
   Ctrl-C stops everything; the data stays.
 `, i.url, key)
 	}
-	if _, err := fmt.Fprintln(out, text); err != nil {
+	if _, err := fmt.Fprintln(out, text.String()); err != nil {
 		return fmt.Errorf("print welcome: %w", err)
 	}
 	return nil

@@ -49,8 +49,27 @@ type Instance struct {
 // Up runs `picloud up` until the test ends. Environment is NAME=value; PICLOUD_DATA_DIR is a new folder unless it is given.
 func Up(t testing.TB, environment ...string) *Instance {
 	t.Helper()
-	i, err := Launch(Binary(t), environment...)
-	require.NoError(t, err)
+	return As(t, "up", environment...)
+}
+
+// As starts a role of a cluster, as Up does the whole.
+func As(t testing.TB, role string, environment ...string) *Instance {
+	t.Helper()
+	i := launched(t, role, environment...)
+	if i == nil {
+		t.FailNow()
+	}
+	return i
+}
+
+// launched is As on any goroutine: nil where it has failed.
+func launched(t testing.TB, role string, environment ...string) *Instance {
+	t.Helper()
+	i, err := launch(Binary(t), role, environment...)
+	if err != nil {
+		t.Errorf("testkit: %v", err)
+		return nil
+	}
 	t.Cleanup(func() {
 		if !i.ended {
 			if err := i.Stop(); err != nil {
@@ -58,7 +77,7 @@ func Up(t testing.TB, environment ...string) *Instance {
 			}
 		}
 		if t.Failed() {
-			t.Logf("picloud up said:\n%s", i.said)
+			t.Logf("picloud %s said:\n%s", role, i.said)
 		}
 	})
 	return i
@@ -66,6 +85,10 @@ func Up(t testing.TB, environment ...string) *Instance {
 
 // Launch runs `picloud up` of that binary; Stop or Kill it.
 func Launch(binary string, environment ...string) (*Instance, error) {
+	return launch(binary, "up", environment...)
+}
+
+func launch(binary, role string, environment ...string) (*Instance, error) {
 	i := &Instance{exited: make(chan error, 1), said: new(lockedBuffer)}
 	for _, v := range environment {
 		if dir, ok := strings.CutPrefix(v, "PICLOUD_DATA_DIR="); ok {
@@ -80,7 +103,7 @@ func Launch(binary string, environment ...string) (*Instance, error) {
 		i.DataDir = folder
 	}
 	// The program gets this environment and no other: nothing of the machine's own PiCloud.
-	i.cmd = exec.Command(binary, "up", "--json")
+	i.cmd = exec.Command(binary, role, "--json")
 	i.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "DATABASE_URL=") || strings.HasPrefix(v, "TEMPORAL_") || strings.HasPrefix(v, "PICLOUD_")
 	}), "PICLOUD_HTTP_ADDR=127.0.0.1:0", "PICLOUD_TEMPORAL_ADDR=127.0.0.1:0", "PICLOUD_SMTP_ADDR=127.0.0.1:0", "PICLOUD_DATA_DIR="+i.DataDir)
