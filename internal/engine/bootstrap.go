@@ -30,24 +30,23 @@ type Services interface {
 // namespace that exists is left as it is. Temporal Cloud makes namespaces elsewhere: there a missing one is an error.
 func EnsureNamespace(ctx context.Context, cluster Services, namespace string, retention time.Duration) error {
 	missing, err := isMissing(ctx, cluster, namespace)
-	if err != nil || !missing {
-		return err
-	}
-	err = poll(ctx, func() (bool, error) {
-		_, err := cluster.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-			Namespace:                        namespace,
-			WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+	if err == nil && missing {
+		err = poll(ctx, func() (bool, error) {
+			_, err := cluster.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+				Namespace:                        namespace,
+				WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+			})
+			var exists *serviceerror.NamespaceAlreadyExists // another node was faster
+			if err == nil || errors.As(err, &exists) {
+				return true, nil
+			}
+			return !isTransient(err), fmt.Errorf("register namespace %q: %w", namespace, err)
 		})
-		var exists *serviceerror.NamespaceAlreadyExists // another node was faster
-		if err == nil || errors.As(err, &exists) {
-			return true, nil
-		}
-		return !isTransient(err), fmt.Errorf("register namespace %q: %w", namespace, err)
-	})
+	}
 	if err != nil {
 		return err
 	}
-	// The frontend remembers for about a second that there was none.
+	// The frontend remembers for about a second that there was none, whoever asked for it.
 	return poll(ctx, func() (bool, error) {
 		_, err := cluster.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace})
 		var unknown *serviceerror.NamespaceNotFound
@@ -113,8 +112,9 @@ func missingAttributes(
 	err := poll(ctx, func() (bool, error) {
 		var err error
 		listed, err = cluster.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+		var unknown *serviceerror.NamespaceNotFound // to one of several frontends, whose memory it is
 		if err != nil {
-			return !isTransient(err), fmt.Errorf("list search attributes of namespace %q: %w", namespace, err)
+			return !isTransient(err) && !errors.As(err, &unknown), fmt.Errorf("list search attributes of namespace %q: %w", namespace, err)
 		}
 		return true, nil
 	})
