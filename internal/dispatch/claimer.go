@@ -100,16 +100,16 @@ func (d *Dispatcher) claim(ctx context.Context, but []string) claimed {
 	return c
 }
 
-// reclaim ends the claims of processes that are no more, once: of those that die later the lease gives them back, or their successor.
+// reclaim ends the claims of processes that are no more, at the first claim and now and then: their leases would give them back later.
 func (d *Dispatcher) reclaim(ctx context.Context) error {
-	if d.reclaimed {
+	if time.Now().Before(d.reclaimAt) {
 		return nil
 	}
 	n, err := d.outbox.ReclaimFirings(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // the caller logs it
 	}
-	d.reclaimed = true
+	d.reclaimAt = time.Now().Add(d.options.Poll)
 	if n > 0 {
 		d.log.WithField("firings", n).Info("took over what a process had claimed that is no more")
 	}

@@ -59,8 +59,8 @@ type Dispatcher struct {
 	arrived   chan arrival  // for the claimer
 	settled   chan settled  // on the way to the settler
 	engine    outage
-	database  outage // of the claims
-	reclaimed bool   // by the claim under way or one before
+	database  outage    // of the claims
+	reclaimAt time.Time // of the claim under way
 	first     sync.Once
 	started   chan struct{} // closed by first
 	stop      context.CancelFunc

@@ -184,7 +184,7 @@ func (s *Store) DeleteFirings(ctx context.Context, executionIDs []string) error 
 
 // ReclaimFirings implements picloud.Dispatching.
 func (s *Store) ReclaimFirings(ctx context.Context) (int, error) {
-	n, err := s.queries.OutboxReclaim(ctx)
+	n, err := s.queries.OutboxReclaim(ctx, &s.process)
 	if err != nil {
 		return 0, fmt.Errorf("reclaim firings: %w", err)
 	}

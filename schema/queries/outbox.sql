@@ -79,9 +79,9 @@ DELETE FROM outbox WHERE execution_id = ANY (@execution_ids::uuid[]);
 UPDATE outbox SET due_at = now() + sqlc.arg(delay_ms)::bigint * interval '1 millisecond', claimed_by = NULL WHERE execution_id = ANY (@execution_ids::uuid[]);
 
 -- name: OutboxReclaim :execrows
--- Ends the claims of processes that are no more: their locks are free (presence.go). One that claims and does not attend yet loses claims that it still works on, which costs a start in vain.
+-- Ends the claims of other processes that are no more: their locks are free (presence.go). One that claims and does not attend yet loses claims that it still works on, which costs a start in vain.
 WITH gone AS MATERIALIZED (
-    SELECT p.process FROM (SELECT DISTINCT claimed_by AS process FROM outbox WHERE claimed_by IS NOT NULL) AS p
+    SELECT p.process FROM (SELECT DISTINCT w.claimed_by AS process FROM outbox w WHERE w.claimed_by IS NOT NULL AND w.claimed_by <> @own) AS p
     WHERE pg_try_advisory_xact_lock(process_lock(p.process))
 )
 UPDATE outbox o SET due_at = LEAST(o.due_at, now()), claimed_by = NULL FROM gone WHERE o.claimed_by = gone.process;

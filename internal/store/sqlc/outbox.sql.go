@@ -486,15 +486,15 @@ func (q *Queries) OutboxPark(ctx context.Context, max int32) error {
 
 const OutboxReclaim = `-- name: OutboxReclaim :execrows
 WITH gone AS MATERIALIZED (
-    SELECT p.process FROM (SELECT DISTINCT claimed_by AS process FROM outbox WHERE claimed_by IS NOT NULL) AS p
+    SELECT p.process FROM (SELECT DISTINCT w.claimed_by AS process FROM outbox w WHERE w.claimed_by IS NOT NULL AND w.claimed_by <> $1) AS p
     WHERE pg_try_advisory_xact_lock(process_lock(p.process))
 )
 UPDATE outbox o SET due_at = LEAST(o.due_at, now()), claimed_by = NULL FROM gone WHERE o.claimed_by = gone.process
 `
 
-// Ends the claims of processes that are no more: their locks are free (presence.go). One that claims and does not attend yet loses claims that it still works on, which costs a start in vain.
-func (q *Queries) OutboxReclaim(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, OutboxReclaim)
+// Ends the claims of other processes that are no more: their locks are free (presence.go). One that claims and does not attend yet loses claims that it still works on, which costs a start in vain.
+func (q *Queries) OutboxReclaim(ctx context.Context, own *string) (int64, error) {
+	result, err := q.db.Exec(ctx, OutboxReclaim, own)
 	if err != nil {
 		return 0, err
 	}
