@@ -50,6 +50,15 @@ func (r *run) left(ctx context.Context) (how string, err error) {
 	return "the server process that it was connected to has ended", nil
 }
 
+// sayEnded tells the process in which the caller waits that the end is committed. Without that word the caller hears of it later, by the engine.
+func (r *run) sayEnded(ctx context.Context) {
+	if r.Presence == nil {
+		return
+	}
+	_, process := r.Inbox.Waiting(r.firing.ReplyTo, r.firing.ExecutionID)
+	_ = r.Presence.SayEnded(ctx, process, r.firing.AppID, r.firing.ExecutionID)
+}
+
 // watchCaller stops the attempt when the process dies in which its caller waits, until ctx ends. One who waits here is looked after by ingress.
 func (r *run) watchCaller(ctx context.Context, stop context.CancelCauseFunc) {
 	if !r.awaited() {

@@ -252,6 +252,7 @@ func (r *run) end(ctx context.Context, c picloud.Committed) (RunScriptResult, er
 		if err := r.Journal.RecordAbandoned(ctx, r.firing, c, elsewhereGrace); err != nil {
 			return r.fault(ctx, TypePlatformFault, fmt.Errorf("record execution of another process's caller: %w", err))
 		}
+		r.sayEnded(ctx)
 		if c.Result != nil && len(c.Result.Value)+len(bodyOf(c.Result)) > maxCarriedResult {
 			return small, nil // the caller's process reads it from the record
 		}

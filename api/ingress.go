@@ -228,6 +228,6 @@ func (s *server) endOf(ctx context.Context, x call) (picloud.Committed, error) {
 	case !found.Status.Final():
 		return picloud.Committed{}, errWaitExpired
 	default:
-		return committed(found), nil
+		return found.End(), nil
 	}
 }

@@ -38,8 +38,8 @@ func (m *memory) RecordAbandoned(_ context.Context, f picloud.Firing, c picloud.
 	return nil
 }
 
-func (m *memory) Attend(ctx context.Context, present func(), _ func(string)) error {
-	present()
+func (m *memory) Attend(ctx context.Context, h picloud.Hearing) error {
+	h.Present()
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -53,6 +53,8 @@ func (m *memory) LetterGrant(context.Context, picloud.App, picloud.DeadLetter) (
 }
 
 func (m *memory) Present(context.Context, string) (bool, error) { return true, nil }
+
+func (m *memory) SayEnded(context.Context, string, string, string) error { return nil }
 
 func (m *memory) StopRuns(_ context.Context, ids ...string) error {
 	m.mu.Lock()

@@ -145,7 +145,7 @@ func (s *server) awaitEnd(
 			if err := s.Abandoned.Received(ctx, id); err != nil { // the caller has its answer all the same
 				s.Log.WithError(err).WithField("execution", id).Warn("cannot say that the end of an execution was received: it will be shown as abandoned")
 			}
-			return committed(x), nil
+			return x.End(), nil
 		case <-waiting.Done():
 			select {
 			case d := <-delivery:
@@ -158,9 +158,4 @@ func (s *server) awaitEnd(
 			return picloud.Committed{}, errWaitExpired
 		}
 	}
-}
-
-// committed is the end of a finished execution.
-func committed(x picloud.Execution) picloud.Committed {
-	return picloud.Committed{Status: x.Status, Result: x.Result, Error: x.Error}
 }

@@ -157,7 +157,9 @@ func (i *instance) startParts(ctx context.Context) (p parts, err error) {
 	}
 	running := new(activities.Running)
 	p.inbox, p.counts = dispatch.NewInbox(p.data.Process()), metrics.New(p.data, stats)
-	attendant := dispatch.NewAttendant(p.data, running.Stop, i.log)
+	replies := dispatch.NewReplies(p.data, p.inbox, i.log)
+	i.onStop("replies", func(context.Context) error { replies.Stop(); return nil })
+	attendant := dispatch.NewAttendant(p.data, picloud.Hearing{Stop: running.Stop, Ended: replies.Ended}, i.log)
 	if err := attendant.Start(ctx); err != nil {
 		return p, err
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/picloud/picloud/internal/picloud"
 )
 
-// Attendant is the service that keeps this process present to the others, and stops what it is told to stop.
+// Attendant is the service that keeps this process present to the others, and hears what they say.
 type Attendant struct {
 	presence picloud.Presence
-	stopRun  func(executionID string)
+	hearing  picloud.Hearing
 	log      logrus.FieldLogger
 
 	cancel  context.CancelFunc
@@ -21,9 +21,9 @@ type Attendant struct {
 	done    sync.WaitGroup
 }
 
-// NewAttendant makes an attendant, without starting it; stop ends what this process runs of an execution.
-func NewAttendant(presence picloud.Presence, stop func(executionID string), log logrus.FieldLogger) *Attendant {
-	return &Attendant{presence: presence, stopRun: stop, log: log, present: make(chan struct{})}
+// NewAttendant makes an attendant, without starting it; h.Present is its own.
+func NewAttendant(presence picloud.Presence, h picloud.Hearing, log logrus.FieldLogger) *Attendant {
+	return &Attendant{presence: presence, hearing: h, log: log, present: make(chan struct{})}
 }
 
 // Start attends until Stop, and comes back when the process is present: before that nobody may wait in it. An error is that of ctx.
@@ -33,12 +33,13 @@ func (a *Attendant) Start(ctx context.Context) error {
 	a.done.Go(func() {
 		connection := outage{name: "presence", log: a.log}
 		var once sync.Once
-		present := func() {
+		hearing := a.hearing
+		hearing.Present = func() {
 			connection.fine()
 			once.Do(func() { close(a.present) })
 		}
 		for attending.Err() == nil {
-			err := a.presence.Attend(attending, present, a.stopRun)
+			err := a.presence.Attend(attending, hearing)
 			if attending.Err() != nil {
 				return
 			}

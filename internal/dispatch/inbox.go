@@ -41,7 +41,7 @@ func (i *Inbox) Open(executionID string) (address string, delivery <-chan piclou
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.waiting[executionID] = c
-	return i.process + "/" + executionID, c, func() {
+	return i.address(executionID), c, func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if i.waiting[executionID] == c {
@@ -49,6 +49,8 @@ func (i *Inbox) Open(executionID string) (address string, delivery <-chan piclou
 		}
 	}
 }
+
+func (i *Inbox) address(executionID string) string { return i.process + "/" + executionID }
 
 // Deliver hands over the end of an execution, once.
 func (i *Inbox) Deliver(address, executionID string, d picloud.Delivery) picloud.DeliveryResult {

@@ -118,6 +118,11 @@ type Execution struct {
 	Seed       int64     // Run.Seed of that run
 }
 
+// End is how a finished execution ended.
+func (x Execution) End() Committed {
+	return Committed{Status: x.Status, Result: x.Result, Error: x.Error}
+}
+
 // Result is what a script returned: a JSON value, or an HTTP response.
 type Result struct {
 	Value    json.RawMessage `json:"value,omitempty"`

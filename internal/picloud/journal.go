@@ -116,15 +116,23 @@ type Inbox interface {
 	Waiting(address, executionID string) (w Waiting, process string)
 }
 
-// Presence is what processes know of each other by way of the database.
+// Presence is what processes know of each other by way of the database. What is said is a word in passing: a process that does not attend at this moment does not hear of it.
 type Presence interface {
-	// Attend says that this process is alive and hears what it is told, until ctx ends or the connection fails: it calls present once when it does, and stop for every execution that is to be
-	// stopped at once. A process that dies is absent as soon as the database sees its connection closed.
-	Attend(ctx context.Context, present func(), stop func(executionID string)) error
+	// Attend says that this process is alive and hears what it is told, until ctx ends or the connection fails. A process that dies is absent as soon as the database sees its connection closed.
+	Attend(ctx context.Context, h Hearing) error
 	// Present says whether a process attends.
 	Present(ctx context.Context, process string) (bool, error)
-	// StopRuns tells every process to stop what it runs of these executions. It is a word in passing: a process that does not attend at this moment does not hear of it.
+	// StopRuns tells every process to stop what it runs of these executions.
 	StopRuns(ctx context.Context, executionIDs ...string) error
+	// SayEnded tells a process that the end is committed of an execution whose caller waits in it.
+	SayEnded(ctx context.Context, process, appID, executionID string) error
+}
+
+// Hearing is what a process does when it hears something; none of it may block.
+type Hearing struct {
+	Present func()                          // it attends
+	Stop    func(executionID string)        // this execution is to be stopped at once
+	Ended   func(appID, executionID string) // another process has ended this execution, whose caller waits here
 }
 
 // Endpoint is a script as ingress needs it, read in one round trip.

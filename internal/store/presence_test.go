@@ -21,14 +21,17 @@ func attend(t *testing.T, s *store.Store) (leave func(), stopped func() []string
 	present := make(chan struct{})
 	var (
 		mutex sync.Mutex
-		ids   []string
+		heard []string
 		done  sync.WaitGroup
 	)
 	done.Go(func() {
-		err := s.Attend(ctx, func() { close(present) }, func(id string) {
+		hear := func(what string) {
 			mutex.Lock()
 			defer mutex.Unlock()
-			ids = append(ids, id)
+			heard = append(heard, what)
+		}
+		err := s.Attend(ctx, picloud.Hearing{
+			Present: func() { close(present) }, Stop: hear, Ended: func(appID, executionID string) { hear(executionID + " of " + appID + " has ended") },
 		})
 		assert.ErrorIs(t, err, context.Canceled)
 	})
@@ -38,7 +41,7 @@ func attend(t *testing.T, s *store.Store) (leave func(), stopped func() []string
 	return leave, func() []string {
 		mutex.Lock()
 		defer mutex.Unlock()
-		return append([]string(nil), ids...)
+		return append([]string(nil), heard...)
 	}
 }
 
@@ -64,6 +67,10 @@ func TestPresence(t *testing.T) {
 		testkit.Until(t, time.Minute, "it is heard", func() bool { return len(heard()) == 2 })
 		assert.Equal(t, []string{"x", "y"}, heard())
 	}
+	require.NoError(t, other.SayEnded(t.Context(), one.Process(), "app", "z"))
+	testkit.Until(t, time.Minute, "it is heard", func() bool { return len(stopped()) == 3 })
+	assert.Equal(t, []string{"x", "y", "z of app has ended"}, stopped())
+	assert.Len(t, stoppedToo(), 2, "no other process hears of it")
 	leaveAgain, _ := attend(t, one)
 	leave()
 	assert.True(t, is(one.Process()), "it has connected again")
