@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/picloud/picloud/internal/picloud"
 	"github.com/picloud/picloud/internal/rota"
 )
 
@@ -76,12 +77,12 @@ func (d *Dispatcher) claim(ctx context.Context, but []string) claimed {
 	if sleep(ctx, max(d.engine.wait(), d.database.wait())) != nil {
 		return failed
 	}
-	if err := d.reclaim(ctx); err != nil {
-		d.database.fault(err)
-		return failed
-	}
+	err := d.reclaim(ctx)
 	began := time.Now()
-	firings, err := d.outbox.ClaimDue(ctx, d.options.Batch, d.options.Lease, but...)
+	var firings []picloud.Firing
+	if err == nil {
+		firings, err = d.outbox.ClaimDue(ctx, d.options.Batch, d.options.Lease, but...)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			d.database.fault(err)
