@@ -47,10 +47,8 @@ func (r *Rota[T]) Next(places int) (app string, one T, ok bool) {
 // Begin takes away what the app has waiting first, which gets a place: the app is the last to have another turn.
 func (r *Rota[T]) Begin(app string) {
 	r.take(app)
-	again := len(r.waiting[app]) > 1
 	r.drop(app, 0)
-	if again {
-		i := slices.Index(r.order, app)
+	if i := slices.Index(r.order, app); i >= 0 {
 		r.order = append(slices.Delete(r.order, i, i+1), app)
 	}
 }
