@@ -112,14 +112,14 @@ func (b *sandboxBench) throughput(ctx context.Context) error {
 		locals[i] = child.NewLocal(picloud.DefaultLimits.MemoryMB)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(child.GCPercent))
-	inProcess := &side{name: "100 lines in process", run: func(worker int) error { return runLocal(locals[worker], program, data) }}
+	inProcess := func(worker int) error { return runLocal(locals[worker], program, data) }
+	trial := &side{run: inProcess}
 	for _, counts := range []bool{false, true} {
-		if err := inProcess.measure(runs, counts); err != nil {
+		if err := trial.measure(runs, counts); err != nil {
 			return err
 		}
 	}
-	rounds := spinFor(time.Duration(sandboxWorkers / inProcess.rates[0] * float64(time.Second)))
-	inProcess.forget()
+	rounds := spinFor(time.Duration(sandboxWorkers / trial.rates[0] * float64(time.Second)))
 	spinning, err := startSpinners(sandboxWorkers, rounds)
 	defer spinning.close()
 	if err != nil {
@@ -127,7 +127,7 @@ func (b *sandboxBench) throughput(ctx context.Context) error {
 	}
 	sides := []*side{
 		{name: "100 lines in children", run: func(int) error { _, err := b.run(ctx, runOf(program, data)); return err }},
-		inProcess,
+		{name: "100 lines in process", run: inProcess},
 		{name: "100 lines in a bare runtime", run: func(int) error { return runBare(bare, data) }},
 		{name: "as long in idle children", run: spinning.ask},
 		{name: "as long in process", run: func(int) error { spin(rounds); return nil }},
@@ -157,9 +157,6 @@ type side struct {
 	rates []float64 // runs a second, by round
 	cpu   []float64 // CPU µs a run, of this process and its children, by round
 }
-
-// forget drops what was measured.
-func (s *side) forget() { s.rates, s.cpu = nil, nil }
 
 // measure runs often, by all workers.
 func (s *side) measure(runs int, counts bool) error {
