@@ -2,11 +2,9 @@ package main_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,38 +15,28 @@ import (
 	"github.com/picloud/picloud/internal/testkit"
 )
 
-// get asks a process of the cluster, with the manager's key.
-func get(t *testing.T, i *testkit.Instance, key, method, path, body string) (status int, text string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, i.URL+path, strings.NewReader(body))
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+key)
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer answer.Body.Close() //nolint:errcheck // it was read
-	b, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	return answer.StatusCode, string(b)
-}
-
 // A cluster is a manager, and on each node an orchestrator and an executor; they share a PostgreSQL and a Temporal, and come up in any order.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
 	cluster := testkit.NewCluster(t, "PICLOUD_FETCH_ALLOW_PRIVATE=true")
 	manager, orchestrator, executor := cluster.Manager, cluster.Orchestrator, cluster.Executor
+	ask := func(i *testkit.Instance, method, path, body string) (status int, text string) {
+		t.Helper()
+		answer, text := request(t, i, method, path, body, map[string]string{"Authorization": "Bearer " + manager.Key, "Content-Type": "application/json"})
+		return answer.StatusCode, text
+	}
 	assert.Empty(t, manager.SMTPAddress)
 	assert.NotEmpty(t, orchestrator.SMTPAddress)
 	assert.Empty(t, executor.SMTPAddress)
 	for role, i := range map[string]*testkit.Instance{"manager": manager, "orchestrator": orchestrator, "executor": executor} {
 		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-			status, text := get(t, i, manager.Key, http.MethodGet, path, "")
+			status, text := ask(i, http.MethodGet, path, "")
 			assert.Equal(t, http.StatusOK, status, "%s %s: %s", role, path, text)
 		}
 	}
 	for path, i := range map[string]*testkit.Instance{"/v1/apps": orchestrator, "/login": orchestrator, "/temporal/": executor, "/run/shop/a": manager, "/run/shop/b": executor, "/": orchestrator} {
-		status, text := get(t, i, manager.Key, http.MethodGet, path, "")
+		status, text := ask(i, http.MethodGet, path, "")
 		assert.Equal(t, http.StatusMisdirectedRequest, status, path)
 		assert.Contains(t, text, `"code":"misdirected"`, path)
 	}
@@ -57,11 +45,11 @@ func TestCluster(t *testing.T) {
 		"hello": `export default (e: any) => Response.json({ hello: e.data.query.name })`,
 		"order": `export default (e: any, ctx: any) => ctx.fetch("` + g.URL + `/?id=order").then(() => ctx.kv.set("done", "all", 1))`,
 	})
-	status, text := get(t, orchestrator, manager.Key, http.MethodGet, "/run/shop/hello?name=you", "")
+	status, text := ask(orchestrator, http.MethodGet, "/run/shop/hello?name=you", "")
 	assert.Equal(t, http.StatusOK, status, text)
 	assert.JSONEq(t, `{"hello":"you"}`, text, "the caller waits in another process than the script runs in")
 
-	status, text = get(t, manager, manager.Key, http.MethodPut, "/v1/apps/shop/kv/orders/1", "1")
+	status, text = ask(manager, http.MethodPut, "/v1/apps/shop/kv/orders/1", "1")
 	require.Less(t, status, 300, text)
 	testkit.Until(t, time.Minute, "the script runs", func() bool { came, _ := g.times("order"); return came == 1 })
 	executor.Kill()
