@@ -20,14 +20,14 @@ import (
 // stopTimeout is how long a stop may take in all: work that is not finished by then is handed back to Temporal.
 const stopTimeout = 28 * time.Second
 
-// upOptions are the flags of picloud up and of the roles of a cluster.
-type upOptions struct {
+// serveOptions are the flags of picloud up and of the roles of a cluster.
+type serveOptions struct {
 	apply string
 	json  bool
 }
 
-// upReady is the line that --json prints when everything answers. It has no secret in it.
-type upReady struct {
+// serveReady is the line that --json prints when everything answers. It has no secret in it.
+type serveReady struct {
 	URL             string `json:"url"`
 	TemporalAddress string `json:"temporal_address"`
 	SMTPAddress     string `json:"smtp_address,omitempty"` // empty when it takes no mail
@@ -36,7 +36,7 @@ type upReady struct {
 
 // newServe is the command that serves in a role, until it is told to stop.
 func newServe(r role) *cobra.Command {
-	var opts upOptions
+	var opts serveOptions
 	cmd := &cobra.Command{
 		Use: r.name, Short: r.short, Long: r.long,
 		Args: cobra.NoArgs,
@@ -59,7 +59,7 @@ func newServe(r role) *cobra.Command {
 	return cmd
 }
 
-func serve(ctx context.Context, c config.Config, r role, opts upOptions, out io.Writer, log *logrus.Logger) (err error) {
+func serve(ctx context.Context, c config.Config, r role, opts serveOptions, out io.Writer, log *logrus.Logger) (err error) {
 	if err := r.check(c); err != nil {
 		return err
 	}
@@ -111,9 +111,9 @@ func applyTo(ctx context.Context, i *instance, dir string, log logrus.FieldLogge
 }
 
 // welcome says where everything is and what to try.
-func welcome(out io.Writer, i *instance, opts upOptions) error {
+func welcome(out io.Writer, i *instance, opts serveOptions) error {
 	if opts.json {
-		if err := json.NewEncoder(out).Encode(upReady{URL: i.url, TemporalAddress: i.temporalAddress, SMTPAddress: i.smtpAddress, KeyFile: i.keyFile}); err != nil {
+		if err := json.NewEncoder(out).Encode(serveReady{URL: i.url, TemporalAddress: i.temporalAddress, SMTPAddress: i.smtpAddress, KeyFile: i.keyFile}); err != nil {
 			return fmt.Errorf("print addresses: %w", err)
 		}
 		return nil
